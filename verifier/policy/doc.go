@@ -1,0 +1,88 @@
+// Package policy loads policies written in Rego v1, refuses those that could
+// mislead, and evaluates the others over the documents of the views.
+//
+// # Layout
+//
+// A set of policies is a directory tree. One directory is one package, one
+// policy and one id; what policies share lies under lib:
+//
+//	params.yaml                                          thresholds, see below
+//	invariants/policy_bounds/policy_bounds.rego          package invariants.policy_bounds
+//	invariants/policy_bounds/policy_bounds_test.rego     for opa test, never evaluated here
+//	lib/windows/windows.rego                             package lib.windows
+//
+// # Rules
+//
+// A policy defines violation and exercised, may define unknown and blame, and
+// every other rule starts with an underscore. All four are sets of objects:
+//
+//	violation contains {"code": c, "seq": [...], "got": g, "want": w}   # optional "class"
+//	exercised contains {"seq": [...]}                                   # optional "in": "disruption"
+//	unknown   contains {"reason": r, "seq": [...]}
+//	blame     contains {"class": k, "reason": r, "seq": [...], "ns": n} # "ns" is optional
+//
+// seq is an array or a set of sequence numbers of the trace. class is product
+// (the default of a violation), infrastructure, test or recorder. Any further
+// field of a violation or unknown row is carried into the report as detail. A
+// row of another shape makes the verdict an error that names the row.
+//
+// # METADATA
+//
+// Every policy has a block on its package. The vocabulary is closed: a key that
+// is not listed is refused with its line, so that a misspelt one is not lost.
+//
+//	title             one line, required
+//	description       prose for the manual page, required
+//	entrypoint        true, for vanilla OPA
+//	scope             package
+//	schemas           - input: schema.<view>; required, names the view once more
+//	related_resources links
+//	custom:
+//	  id              stable, lower-case words joined by -; unique, required
+//	  class           soundness class, required: state, transition, response,
+//	                  convergence, idempotency or set
+//	  view            the one view whose documents are the input, required
+//	  requirement     where the promise comes from, required
+//	  promise         one sentence: what is promised to the user, required
+//	  severity        critical, major or minor, required
+//	  exercised_min   rows of exercised that an entity needs; 1 when absent
+//	  exercised_in    disruption: only rows with "in": "disruption" count
+//	  codes           code → sentence for every code that violation derives
+//	  reasons         reason → sentence for every reason that unknown derives
+//	  mutants         names of trace mutants that must turn held into something else
+//
+// A block above a rule may have title, description, scope and
+// related_resources. A view name may contain slashes; in schemas they are
+// written as underscores (timeline/volume is schema.timeline_volume).
+//
+// # What is refused
+//
+// [Load] reports everything that is wrong, each with file and line: syntax, a
+// METADATA key or value out of the vocabulary, two policies with one id, an
+// unknown view, a public rule that is none of the four or no set, a package in
+// the wrong directory, a reference to a field that the view's schema does not
+// have or to a parameter that params.yaml does not have, and every built-in
+// function whose answer may differ between two runs ([Forbidden]).
+//
+// # Parameters
+//
+// Thresholds are data, not code: data.params. The file params.yaml holds a
+// profile for each class of CI; medium is the base, and another profile only
+// says what differs. Keys are policy ids (or any other word that policies share):
+//
+//	profiles:
+//	  medium:
+//	    convergence-resumes: {deadline_ns: 1800000000000}
+//	  slow:
+//	    convergence-resumes: {deadline_ns: 3600000000000}
+//
+// [Options.Params] overrides single values, as key.name=value.
+//
+// # Evaluation
+//
+// [Set.Evaluate] asks each policy for its four sets once per document. Built-in
+// errors are errors, not undefined values: what could not be computed must not
+// look like what was not found. A policy that fails, panics or exceeds its time
+// has the verdict error for that document and stops no other. Results come in
+// the order of policy id and entity, whatever the number of processors.
+package policy

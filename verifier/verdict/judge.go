@@ -1,0 +1,124 @@
+package verdict
+
+// Judge sets the verdict of the entity from what its rules derived. An entity
+// is exercised by at least minimum rows.
+func (e *Entity) Judge(violations, unknowns, errors, minimum int) {
+	switch {
+	case violations > 0:
+		e.Verdict = Violated
+	case errors > 0:
+		e.Verdict = Error
+	case unknowns > 0:
+		e.Verdict = Inconclusive
+	case e.Exercised < minimum:
+		e.Verdict = Vacuous
+	default:
+		e.Verdict = Held
+	}
+}
+
+// Judge sets Verdict and Exercised from the entities and from what concerns the
+// whole trace. An entity is counted as exercised by at least minimum rows.
+func (p *Policy) Judge(minimum int) {
+	p.Exercised = 0
+	worst := Held
+	for _, e := range p.Entities {
+		if e.Exercised >= minimum {
+			p.Exercised++
+		}
+		if e.Verdict != Vacuous {
+			worst = max(worst, e.Verdict)
+		}
+	}
+	if p.Exercised == 0 {
+		worst = max(worst, Vacuous)
+	}
+	for _, u := range p.Unknowns {
+		if u.Entity == "" {
+			worst = max(worst, Inconclusive)
+		}
+	}
+	if len(p.Errors) > 0 {
+		worst = max(worst, Error)
+	}
+	p.Verdict = worst
+}
+
+// Judge sets the verdict of the trace: the worst of its policies, Error when it
+// could not be judged, Vacuous when no policy judged it.
+func (t *Trace) Judge() {
+	switch {
+	case t.Error != "":
+		t.Verdict = Error
+		return
+	case len(t.Policies) == 0:
+		t.Verdict = Vacuous
+		return
+	}
+	t.Verdict = Held
+	for _, p := range t.Policies {
+		t.Verdict = max(t.Verdict, p.Verdict)
+	}
+}
+
+// Judge sets the verdict of the run, applies the allowances and sets the exit
+// code. The traces are judged already.
+func (r *Run) Judge() {
+	r.Verdict = Held
+	if len(r.Traces) == 0 {
+		r.Verdict = Vacuous
+	}
+	gate, unreadable := r.Verdict, false
+	for i := range r.Traces {
+		t := &r.Traces[i]
+		r.Verdict = max(r.Verdict, t.Verdict)
+		gate = max(gate, r.allow(t))
+		unreadable = unreadable || t.Error != ""
+	}
+	r.ExitCode = exitCode(gate, unreadable)
+}
+
+// allow marks the policies of t that an allowance lets pass and returns the
+// worst verdict of what is left.
+func (r *Run) allow(t *Trace) Level {
+	if len(t.Policies) == 0 {
+		return t.Verdict
+	}
+	worst := Held
+	for i := range t.Policies {
+		p := &t.Policies[i]
+		p.Allowed = false
+		for j := range r.Allowances {
+			if a := &r.Allowances[j]; a.Policy == p.ID && a.Verdict == p.Verdict {
+				a.Used, p.Allowed = true, true
+			}
+		}
+		if !p.Allowed {
+			worst = max(worst, p.Verdict)
+		}
+	}
+	return worst
+}
+
+// The exit codes of a judgement.
+const (
+	ExitHeld      = 0
+	ExitViolated  = 1
+	ExitFailed    = 2 // could not run
+	ExitUndecided = 3 // not violated, but inconclusive or vacuous
+)
+
+func exitCode(gate Level, unreadable bool) int {
+	switch {
+	case unreadable:
+		return ExitFailed
+	case gate == Violated:
+		return ExitViolated
+	case gate == Error:
+		return ExitFailed
+	case gate == Held:
+		return ExitHeld
+	default:
+		return ExitUndecided
+	}
+}

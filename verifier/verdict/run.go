@@ -1,0 +1,135 @@
+package verdict
+
+import (
+	"time"
+
+	"github.com/hindsight-project/hindsight/recorder/trace"
+)
+
+// SchemaVersion is the version of the JSON form of Run. Keys are only added
+// within a version; verifier/report/schema.json describes them.
+const SchemaVersion = "1"
+
+// Run is the judgement of some traces by one set of policies. The package
+// report writes it as JSON, with [] and never null for an empty list.
+type Run struct {
+	SchemaVersion string      `json:"schema_version"`
+	Verdict       Level       `json:"verdict"`
+	ExitCode      int         `json:"exit_code"`
+	Policies      PolicySet   `json:"policies"`
+	Allowances    []Allowance `json:"allowances"`
+	Traces        []Trace     `json:"traces"`
+}
+
+// PolicySet says which policies judged, so that a verdict can be repeated.
+type PolicySet struct {
+	Digest  string `json:"digest"` // of the policies and the parameters in force: "sha256:…"
+	Count   int    `json:"count"`
+	CIClass string `json:"ci_class"`
+}
+
+// Allowance lets one policy with one verdict (vacuous or inconclusive) pass the
+// gate, without changing the verdict.
+type Allowance struct {
+	Verdict Level  `json:"verdict"`
+	Policy  string `json:"policy"`
+	Used    bool   `json:"used"` // some trace needed it
+}
+
+// Trace is the judgement of one file.
+type Trace struct {
+	File        string             `json:"file"` // as it was named on the command line
+	Digest      string             `json:"digest"`
+	Verdict     Level              `json:"verdict"`
+	Error       string             `json:"error,omitempty"` // why it could not be judged
+	Run         *trace.Run         `json:"run,omitzero"`    // what was recorded, by whom and when
+	Certificate *trace.Certificate `json:"certificate"`     // null when the file could not be read
+	Assumptions []Assumption       `json:"assumptions"`     // what the certificate does not prove
+	Policies    []Policy           `json:"policies"`        // sorted by id
+}
+
+// Assumption is something that the certificate cannot prove and that whoever
+// reads the verdicts must therefore believe, or not.
+type Assumption struct {
+	Code    string `json:"code"` // see the package verifier for the codes
+	Subject string `json:"subject,omitempty"`
+	Text    string `json:"text"`
+}
+
+// Policy is the judgement of one policy over one trace.
+type Policy struct {
+	ID          string `json:"id"`
+	Verdict     Level  `json:"verdict"`
+	Exercised   int    `json:"exercised"` // entities that exercised it
+	Allowed     bool   `json:"allowed,omitzero"`
+	Title       string `json:"title"`
+	Promise     string `json:"promise"`
+	Requirement string `json:"requirement,omitempty"`
+	Severity    string `json:"severity,omitempty"`
+	View        string `json:"view"`
+	File        string `json:"file"` // relative to the root of the policies
+	Line        int    `json:"line"`
+
+	Findings []Finding `json:"findings"`
+	Unknowns []Unknown `json:"unknowns"`
+	Errors   []Failure `json:"errors"`
+	Entities []Entity  `json:"entities"` // sorted by name
+}
+
+// Entity is the judgement of one policy over one entity.
+type Entity struct {
+	Entity    string `json:"entity"`
+	Verdict   Level  `json:"verdict"`
+	Exercised int    `json:"exercised"` // rows of the policy's rule exercised that count
+	Reached   int    `json:"reached"`   // all rows, also those outside of what exercised_in demands
+}
+
+// Finding is one violation.
+type Finding struct {
+	Code    string         `json:"code"`
+	Message string         `json:"message"` // the policy's sentence for the code
+	Entity  string         `json:"entity"`
+	Class   Class          `json:"class"`
+	Seq     []uint64       `json:"seq"`
+	Got     any            `json:"got"`
+	Want    any            `json:"want"`
+	Detail  map[string]any `json:"detail,omitempty"` // further fields of the row
+	Line    int            `json:"line"`             // of the rule in the policy's file
+	Blame   []Blame        `json:"blame,omitempty"`
+	Events  []Event        `json:"events"` // what Seq names, as far as it is in the trace
+}
+
+// Blame is evidence for who made a finding happen. It never turns it green.
+type Blame struct {
+	Class  Class    `json:"class"`
+	Reason string   `json:"reason"`
+	NS     int64    `json:"ns,omitzero"` // of the time in question
+	Seq    []uint64 `json:"seq"`
+}
+
+// Unknown is one reason why an entity is inconclusive.
+type Unknown struct {
+	Reason  string         `json:"reason"`
+	Message string         `json:"message"`
+	Entity  string         `json:"entity,omitempty"` // empty: the whole trace
+	Seq     []uint64       `json:"seq"`
+	Detail  map[string]any `json:"detail,omitempty"`
+}
+
+// Failure is one evaluation that did not end with a judgement.
+type Failure struct {
+	Entity string `json:"entity"`
+	Text   string `json:"text"`
+}
+
+// Event is one event of the trace as evidence: what a reader needs to find it
+// again, and what it changed in a few words.
+type Event struct {
+	Seq      uint64        `json:"seq"`
+	Time     time.Duration `json:"t_ns"` // since the start of the trace
+	Wall     time.Time     `json:"wall"`
+	Type     trace.Type    `json:"type"`
+	Object   string        `json:"object,omitempty"`
+	Inferred bool          `json:"inferred,omitzero"`
+	Changes  []string      `json:"changes"`
+}
