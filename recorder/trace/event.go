@@ -136,15 +136,33 @@ type Event struct {
 // the recorder did not see what happened.
 type GapRecord struct {
 	ID     int    `json:"id"`   // pairs begin and end
-	Side   string `json:"side"` // "begin" or "end"
+	Side   string `json:"side"` // GapBegin or GapEnd
 	FromRV string `json:"from_rv"`
 	ToRV   string `json:"to_rv"`
 	Reason string `json:"reason"`
 }
 
+// The sides of a gap.
+const (
+	GapBegin = "begin"
+	GapEnd   = "end"
+)
+
+// The states of a stream: listed once, then watching; broken when the watch
+// ended, reopened when it goes on from the last version without a loss; denied
+// by RBAC or discovery; ended by us.
+const (
+	StreamListed   = "listed"
+	StreamWatching = "watching"
+	StreamBroken   = "broken"
+	StreamReopened = "reopened"
+	StreamDenied   = "denied"
+	StreamEnded    = "ended"
+)
+
 // StreamRecord is the Data of a Stream event.
 type StreamRecord struct {
-	State  string `json:"state"`            // "listed", "watching", "broken", "denied", "ended"
+	State  string `json:"state"`            // one of the Stream constants
 	RV     string `json:"rv,omitempty"`     // the resourceVersion it starts from or reached
 	Reason string `json:"reason,omitempty"` // why it broke or was denied
 	Items  int    `json:"items,omitempty"`  // objects in a list
@@ -152,11 +170,17 @@ type StreamRecord struct {
 	Outage int64  `json:"outage,omitempty"` // ns without a stream before it was opened again
 }
 
+// Where a trace comes from.
+const (
+	OriginAttach = "attach"
+	OriginImport = "import"
+)
+
 // Run says what was recorded, by whom and when. It is written once, at the
 // start, and completed at the end.
 type Run struct {
 	ID         string    `json:"id"`
-	Origin     string    `json:"origin"` // "attach" or "import"
+	Origin     string    `json:"origin"` // OriginAttach or OriginImport
 	Start      time.Time `json:"start"`  // UTC; Event.Time counts from here
 	Tool       string    `json:"tool"`   // program and version that wrote the file
 	Namespaces []string  `json:"namespaces"`
@@ -176,7 +200,9 @@ type Certificate struct {
 	Duration int64        `json:"duration_ns"` // Time of the last event or of the seal
 	Streams  []StreamCert `json:"streams"`     // sorted by resource, then namespace
 	Gaps     []GapCert    `json:"gaps"`
-	Rejected []Rejection  `json:"rejected"` // input that could not be used
+	Rejected []Rejection  `json:"rejected"` // input that could not be used; the first thousand
+
+	RejectedTotal uint64 `json:"rejected_total"`
 }
 
 // StreamCert certifies one watched resource.
@@ -192,9 +218,10 @@ type StreamCert struct {
 	Deleted    uint64 `json:"deleted"`
 	Inferred   uint64 `json:"inferred"` // of the three above
 	Bookmarks  uint64 `json:"bookmarks"`
-	Duplicates uint64 `json:"duplicates"` // received again and not recorded twice
-	Coalesced  uint64 `json:"coalesced"`  // heartbeats left out by rule
-	Reopened   uint64 `json:"reopened"`   // times the watch was opened again
+	Duplicates uint64 `json:"duplicates"`   // received again and not recorded twice
+	OutOfOrder uint64 `json:"out_of_order"` // versions that came after a newer one of their object
+	Coalesced  uint64 `json:"coalesced"`    // heartbeats left out by rule
+	Reopened   uint64 `json:"reopened"`     // times the watch was opened again
 	Gaps       uint64 `json:"gaps"`
 	LagMax     int64  `json:"lag_max_ns"` // greatest delay from receipt to durable
 }
@@ -211,6 +238,7 @@ const (
 
 // GapCert is one declared gap: the loss lies in (NotBefore, NotAfter].
 type GapCert struct {
+	ID int `json:"id"`
 	Resource
 	Namespace string        `json:"namespace,omitempty"`
 	FromRV    string        `json:"from_rv"`

@@ -1,0 +1,185 @@
+package trace
+
+import (
+	"encoding/binary"
+	"fmt"
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+// A path is a chain of steps from a root; the root stands for a resource or,
+// for events that are about no object, for their type. Paths are numbered in
+// the order in which they were first met, and the numbers never change.
+
+// step leads from a path to a longer one: a key of an object, or an index of an
+// array when index is not negative.
+type step struct {
+	key   string
+	index int32
+}
+
+// compare orders the steps below one path canonically: keys bytewise, then
+// indices by number.
+func (s step) compare(t step) int {
+	if s.index != t.index {
+		return int(s.index) - int(t.index)
+	}
+	return strings.Compare(s.key, t.key)
+}
+
+type pathEntry struct {
+	parent uint32 // 0 for a root
+	step   step
+}
+
+type pathKey struct {
+	parent uint32
+	step   step
+}
+
+// dictionary holds the paths. Path 0 is nothing, the parent of all roots.
+type dictionary struct {
+	entries  []pathEntry
+	children map[pathKey]uint32
+	written  int // entries that are in the file already
+}
+
+func newDictionary() *dictionary {
+	return &dictionary{entries: make([]pathEntry, 1), children: map[pathKey]uint32{}, written: 1}
+}
+
+// crowded says that new paths should be avoided, full that nothing fits.
+func (d *dictionary) crowded() bool { return len(d.entries) >= maxPaths/4 }
+func (d *dictionary) full() bool    { return len(d.entries) >= maxPaths/2 }
+
+// child returns the path one step below parent, adding it when it is new.
+func (d *dictionary) child(parent uint32, key []byte) uint32 {
+	if id, ok := d.children[pathKey{parent, step{key: string(key), index: -1}}]; ok {
+		return id
+	}
+	return d.add(parent, step{key: string(key), index: -1})
+}
+
+// element returns the path of the array element with this index.
+func (d *dictionary) element(parent uint32, index int) uint32 {
+	s := step{index: int32(index)}
+	if id, ok := d.children[pathKey{parent, s}]; ok {
+		return id
+	}
+	return d.add(parent, s)
+}
+
+func (d *dictionary) add(parent uint32, s step) uint32 {
+	id := uint32(len(d.entries))
+	d.entries = append(d.entries, pathEntry{parent, s})
+	d.children[pathKey{parent, s}] = id
+	return id
+}
+
+// appendNew appends the entries that are not in the file yet:
+// count, then for each the parent, and 0 with a key or 1+index.
+func (d *dictionary) appendNew(dst []byte) []byte {
+	fresh := d.entries[d.written:]
+	dst = binary.AppendUvarint(dst, uint64(len(fresh)))
+	for _, e := range fresh {
+		dst = binary.AppendUvarint(dst, uint64(e.parent))
+		if e.step.index >= 0 {
+			dst = binary.AppendUvarint(dst, uint64(e.step.index)+1)
+			continue
+		}
+		dst = append(dst, 0)
+		dst = binary.AppendUvarint(dst, uint64(len(e.step.key)))
+		dst = append(dst, e.step.key...)
+	}
+	return dst
+}
+
+// load adds the entries of one chunk, the first of which has the id first.
+func (d *dictionary) load(first uint32, raw []byte) error {
+	if int(first) != len(d.entries) {
+		return fmt.Errorf("%w: path %d follows path %d: a chunk is missing", ErrFormat, first, len(d.entries)-1)
+	}
+	c := cursor{b: raw}
+	for n := c.count(); n > 0 && c.err == nil; n-- {
+		parent, index := c.uvarint(), c.uvarint()
+		s := step{index: -1}
+		if index == 0 {
+			s.key = string(c.bytes())
+		} else {
+			s.index = int32(min(index-1, maxData))
+		}
+		if c.err != nil {
+			break
+		}
+		if parent >= uint64(len(d.entries)) || len(d.entries) >= maxPaths || !utf8.ValidString(s.key) {
+			return fmt.Errorf("%w: path %d below path %d is impossible", ErrFormat, len(d.entries), parent)
+		}
+		d.add(uint32(parent), s)
+	}
+	if c.err == nil && len(c.b) != 0 {
+		return fmt.Errorf("%w: a chunk of paths is longer than it says", ErrFormat)
+	}
+	d.written = len(d.entries)
+	return c.err
+}
+
+// ranking orders all paths so that a path is followed by everything below it,
+// in canonical order. A state sorted by rank renders to canonical JSON in one
+// walk, and what lies below a path is one contiguous range.
+type ranking struct {
+	rank   []uint32 // by path id
+	id     []uint32 // by rank
+	parent []uint32 // by rank, as a rank
+	end    []uint32 // by rank: one past the last rank below
+	step   []step   // by rank
+	child  map[pathKey]uint32
+}
+
+// rank computes the order. It fails where paths are nested too deeply to be
+// real.
+func (d *dictionary) rank() (*ranking, error) {
+	n := len(d.entries)
+	k := &ranking{
+		rank: make([]uint32, n), id: make([]uint32, n), parent: make([]uint32, n), end: make([]uint32, n),
+		step: make([]step, n), child: make(map[pathKey]uint32, n),
+	}
+	// Children lists: the ids sorted by parent, then canonically.
+	ids := make([]uint32, n-1)
+	for i := range ids {
+		ids[i] = uint32(i + 1)
+	}
+	slices.SortFunc(ids, func(a, b uint32) int {
+		ea, eb := d.entries[a], d.entries[b]
+		if ea.parent != eb.parent {
+			return int(ea.parent) - int(eb.parent)
+		}
+		return ea.step.compare(eb.step)
+	})
+	first := make([]uint32, n+1) // of the children of a path, in ids
+	for _, id := range ids {
+		first[d.entries[id].parent+1]++
+	}
+	for i := 1; i <= n; i++ {
+		first[i] += first[i-1]
+	}
+	next := uint32(0)
+	var walk func(id, parent uint32, depth uint16) error
+	walk = func(id, parent uint32, depth uint16) error {
+		if depth > maxDepth+8 {
+			return fmt.Errorf("%w: paths are nested more than %d deep", ErrFormat, maxDepth)
+		}
+		at := next
+		next++
+		k.rank[id], k.id[at], k.parent[at], k.step[at] = at, id, parent, d.entries[id].step
+		k.child[pathKey{parent, d.entries[id].step}] = at
+		for _, c := range ids[first[id]:first[id+1]] {
+			if err := walk(c, at, depth+1); err != nil {
+				return err
+			}
+		}
+		k.end[at] = next
+		return nil
+	}
+	return k, walk(0, 0, 0)
+}

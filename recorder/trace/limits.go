@@ -1,0 +1,46 @@
+package trace
+
+import "github.com/klauspost/compress/zstd"
+
+// Bounds on everything that a file or an input may ask for. A trace of a real
+// run stays far below each of them; a hostile one meets an error instead of
+// unbounded memory.
+const (
+	// maxData bounds the JSON of one event. etcd's own limit is 1.5 MiB.
+	maxData = 4 << 20
+	// maxSection bounds one decompressed section of a block.
+	maxSection = 64 << 20
+	// maxDictionary bounds the decompressed path and object dictionaries, each.
+	maxDictionary = 256 << 20
+	// maxPaths and maxObjects bound the entries of the dictionaries. From a
+	// quarter of maxPaths on the writer keeps what is nested as text, from half
+	// on it refuses events; one event cannot add more than the other half.
+	maxPaths   = 2 << 20
+	maxObjects = 16 << 20
+	// maxDepth is how deep a value may be nested before the rest is kept as text.
+	maxDepth = 64
+	// maxNesting is how deep a value may be nested at all.
+	maxNesting = 1000
+)
+
+// How the writer cuts the history. A block of about a thousand events is where
+// the size curve flattens while one block still decodes in well under a
+// millisecond.
+const (
+	blockEvents      = 1024
+	blockLeaves      = 1 << 18 // leaves waiting for a block: about 8 MiB
+	checkpointEvents = 8192
+	checkpointFactor = 4 // events since the last checkpoint per live object
+)
+
+// The encoders and the decoder keep their tables between calls and are safe
+// for concurrent EncodeAll and DecodeAll. One goroutine each is enough: a block
+// is small, and parallel work is over blocks or files.
+var (
+	blockEncoder, _ = zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedBestCompression),
+		zstd.WithEncoderConcurrency(1), zstd.WithEncoderCRC(false))
+	tailEncoder, _ = zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest),
+		zstd.WithEncoderConcurrency(1), zstd.WithEncoderCRC(false))
+	sectionDecoder, _ = zstd.NewReader(nil, zstd.WithDecoderMaxMemory(maxSection),
+		zstd.WithDecoderConcurrency(2))
+)

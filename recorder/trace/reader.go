@@ -1,0 +1,502 @@
+package trace
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"iter"
+	"os"
+	"slices"
+	"sort"
+	"strings"
+	"syscall"
+	"time"
+
+	"go.etcd.io/bbolt"
+)
+
+// Reader reads a trace file, also one that is being written: then it sees a
+// consistent snapshot, taken when it was opened. It is safe for concurrent use.
+type Reader struct {
+	db      *bbolt.DB
+	temp    string // the snapshot to remove, if any
+	size    int64
+	run     Run
+	cert    Certificate
+	stored  string // digest, when sealed
+	dict    *dictionary
+	ranks   *ranking
+	objects *objectTable
+	blocks  []blockRef
+	states  []uint64 // seqs of the checkpoints
+}
+
+// blockRef is what the reader keeps in memory of a block.
+type blockRef struct {
+	bucket   []byte
+	first    uint64
+	count    int
+	from, to int64
+}
+
+func (b blockRef) last() uint64 { return b.first + uint64(b.count) - 1 }
+
+// Open opens a trace for reading. The error wraps ErrFormat when the file is
+// not a trace, is damaged, or has a format that this program does not know.
+func Open(path string) (*Reader, error) {
+	r, err := open(path)
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", path, err)
+	}
+	return r, nil
+}
+
+func open(path string) (*Reader, error) {
+	f, err := openRegular(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close() // and with it the lock
+	r := &Reader{}
+	if !tryLock(f, syscall.LOCK_SH) { // a recorder is writing
+		if r.temp, err = snapshot(f); err != nil {
+			return nil, err
+		}
+		path = r.temp
+	}
+	if err := r.openFile(path); err != nil {
+		return nil, errors.Join(err, r.Close())
+	}
+	return r, nil
+}
+
+func (r *Reader) openFile(path string) error {
+	if err := checkPages(path); err != nil {
+		return err
+	}
+	return guard(func() error {
+		db, err := bbolt.Open(path, 0o600, &bbolt.Options{ReadOnly: true, Timeout: time.Second})
+		if err != nil {
+			return fmt.Errorf("%w: %v", ErrFormat, err)
+		}
+		r.db = db
+		info, err := os.Stat(path)
+		if err != nil {
+			return err
+		}
+		r.size = info.Size()
+		return db.View(r.load)
+	})
+}
+
+// load reads everything but the history.
+func (r *Reader) load(tx *bbolt.Tx) error {
+	if err := checkFormat(tx); err != nil {
+		return err
+	}
+	if err := getJSON(tx, keyRun, &r.run); err != nil {
+		return err
+	}
+	if err := getJSON(tx, keyCertificate, &r.cert); err != nil {
+		return err
+	}
+	r.stored = string(tx.Bucket(bucketMeta).Get(keyDigest))
+	var err error
+	if r.dict, r.objects, err = loadDictionaries(tx); err != nil {
+		return err
+	}
+	if r.ranks, err = r.dict.rank(); err != nil {
+		return err
+	}
+	if err := r.indexBlocks(tx); err != nil {
+		return err
+	}
+	return tx.Bucket(bucketCheckpoints).ForEach(func(k, _ []byte) error {
+		if len(k) != 16 {
+			return fmt.Errorf("%w: a checkpoint key has %d bytes", ErrFormat, len(k))
+		}
+		if seq := seqOf(k); len(r.states) == 0 || r.states[len(r.states)-1] != seq {
+			r.states = append(r.states, seq)
+		}
+		return nil
+	})
+}
+
+// indexBlocks reads the heads of all blocks and makes sure that they follow
+// each other without a hole.
+func (r *Reader) indexBlocks(tx *bbolt.Tx) error {
+	next := uint64(1)
+	for _, bucket := range [][]byte{bucketBlocks, bucketTail} {
+		err := tx.Bucket(bucket).ForEach(func(k, v []byte) error {
+			if len(k) != 8 {
+				return fmt.Errorf("%w: a block key has %d bytes", ErrFormat, len(k))
+			}
+			b, err := parseBlock(seqOf(k), v)
+			if err != nil {
+				return err
+			}
+			if b.first != next {
+				return fmt.Errorf("%w: event %d follows event %d: blocks are missing", ErrFormat, b.first, next-1)
+			}
+			next += uint64(b.count)
+			r.blocks = append(r.blocks, blockRef{bucket, b.first, b.count, b.from, b.to})
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	if r.cert.Events != next-1 {
+		return fmt.Errorf("%w: it certifies %d events and holds %d", ErrFormat, r.cert.Events, next-1)
+	}
+	return nil
+}
+
+func seqOf(key []byte) uint64 {
+	if len(key) < 8 {
+		return 0
+	}
+	return binary.BigEndian.Uint64(key)
+}
+
+// Close releases the file.
+func (r *Reader) Close() error {
+	var err error
+	if r.db != nil {
+		err = r.db.Close()
+	}
+	if r.temp != "" {
+		err = errors.Join(err, os.Remove(r.temp))
+	}
+	return err
+}
+
+// Run returns what was recorded, by whom and when.
+func (r *Reader) Run() Run { return r.run }
+
+// Certificate returns the proof of what was seen.
+func (r *Reader) Certificate() Certificate { return r.cert }
+
+// Digest identifies the content: "sha256:" and 64 hex digits. It is stored when
+// a trace is sealed (Verify checks it) and computed before.
+func (r *Reader) Digest() (string, error) {
+	if r.stored != "" {
+		return r.stored, nil
+	}
+	return r.computeDigest()
+}
+
+func (r *Reader) computeDigest() (sum string, err error) {
+	err = guard(func() error {
+		return r.db.View(func(tx *bbolt.Tx) error {
+			var err error
+			sum, err = digest(tx)
+			return err
+		})
+	})
+	return sum, err
+}
+
+// Stats are figures about the file.
+type Stats struct {
+	Bytes       int64  `json:"bytes"`       // of the file
+	Events      uint64 `json:"events"`      // in the history
+	Blocks      int    `json:"blocks"`      // sealed ones and pieces of the tail
+	Checkpoints int    `json:"checkpoints"` // full states for time travel
+	Objects     int    `json:"objects"`     // entries of the object dictionary
+	Paths       int    `json:"paths"`       // entries of the path dictionary
+}
+
+// Stats returns figures about the file.
+func (r *Reader) Stats() Stats {
+	return Stats{
+		Bytes: r.size, Events: r.cert.Events, Blocks: len(r.blocks), Checkpoints: len(r.states),
+		Objects: len(r.objects.list) - 1, Paths: len(r.dict.entries) - 1,
+	}
+}
+
+// Objects returns every object the trace ever saw, first met first.
+func (r *Reader) Objects() []Object {
+	var all []Object
+	for _, o := range r.objects.list[1:] {
+		if o.Name != "" {
+			all = append(all, *o)
+		}
+	}
+	return all
+}
+
+// fetch copies a value out of the file, so that nothing that is decoded later
+// touches the mapping, and locates its parts.
+func (r *Reader) fetch(bucket, key []byte) (b *block, err error) {
+	err = guard(func() error {
+		return r.db.View(func(tx *bbolt.Tx) error {
+			var err error
+			b, err = parseBlock(seqOf(key), slices.Clone(tx.Bucket(bucket).Get(key)))
+			return err
+		})
+	})
+	return b, err
+}
+
+func (r *Reader) newReplay() *replay {
+	return &replay{
+		paths: len(r.dict.entries), ranks: r.ranks, objects: len(r.objects.list), live: map[uint32][]leaf{},
+	}
+}
+
+// Events yields every event from seq from (0 or 1: all) in order, with Data. An
+// error ends the sequence.
+func (r *Reader) Events(from uint64) iter.Seq2[Event, error] {
+	return r.events(from, nil)
+}
+
+// History yields the events of the objects that match, in order, with Data. An
+// error ends the sequence.
+func (r *Reader) History(match func(Object) bool) iter.Seq2[Event, error] {
+	return r.events(0, r.matching(match))
+}
+
+func (r *Reader) events(from uint64, wanted func(uint32) bool) iter.Seq2[Event, error] {
+	return func(yield func(Event, error) bool) {
+		p := r.newReplay()
+		p.wanted = wanted
+		err := r.walk(p, max(from, 1), r.cert.Events, func(rec *record) error {
+			if rec.seq < from {
+				return nil
+			}
+			ev, err := r.event(rec)
+			if err != nil {
+				return err
+			}
+			if !yield(ev, nil) {
+				return ErrStop
+			}
+			return nil
+		})
+		if err != nil && !errors.Is(err, ErrStop) {
+			yield(Event{}, err)
+		}
+	}
+}
+
+// walk replays what is needed to visit the events first to last: from the last
+// checkpoint before first on, leaving out blocks without a wanted object.
+func (r *Reader) walk(p *replay, first, last uint64, visit func(*record) error) error {
+	from, err := r.restore(p, first-1)
+	if err != nil {
+		return err
+	}
+	p.limit = last
+	start := sort.Search(len(r.blocks), func(i int) bool { return r.blocks[i].last() > from })
+	for _, ref := range r.blocks[start:] {
+		if ref.first > last {
+			break
+		}
+		b, err := r.fetch(ref.bucket, key64(ref.first))
+		if err != nil {
+			return err
+		}
+		if p.wanted != nil {
+			touched, err := b.objects.intersects(p.wanted)
+			if err != nil {
+				return err
+			}
+			if !touched {
+				continue
+			}
+		}
+		if err := p.run(b, visit); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// restore loads the last checkpoint at or before seq and returns its seq, 0
+// when there is none.
+func (r *Reader) restore(p *replay, seq uint64) (uint64, error) {
+	i := sort.Search(len(r.states), func(i int) bool { return r.states[i] > seq })
+	if i == 0 {
+		return 0, nil
+	}
+	at := r.states[i-1]
+	var keys [][]byte
+	err := guard(func() error {
+		return r.db.View(func(tx *bbolt.Tx) error {
+			c := tx.Bucket(bucketCheckpoints).Cursor()
+			for k, _ := c.Seek(key64(at)); k != nil && seqOf(k) == at; k, _ = c.Next() {
+				keys = append(keys, slices.Clone(k))
+			}
+			return nil
+		})
+	})
+	if err != nil {
+		return 0, err
+	}
+	for _, k := range keys {
+		b, err := r.fetch(bucketCheckpoints, k)
+		if err != nil {
+			return 0, fmt.Errorf("checkpoint after event %d: %w", at, err)
+		}
+		if err := p.run(b, func(*record) error { return nil }); err != nil {
+			return 0, fmt.Errorf("checkpoint after event %d: %w", at, err)
+		}
+	}
+	return at, nil
+}
+
+// matching returns a test for object ids. A nil match accepts everything.
+func (r *Reader) matching(match func(Object) bool) func(uint32) bool {
+	if match == nil {
+		return nil
+	}
+	known := make([]bool, len(r.objects.list))
+	for id, o := range r.objects.list {
+		known[id] = id > 0 && match(*o)
+	}
+	return func(id uint32) bool { return known[id] }
+}
+
+// event renders a record.
+func (r *Reader) event(rec *record) (Event, error) {
+	ev := Event{
+		Seq: rec.seq, Time: time.Duration(rec.time), NotBefore: time.Duration(rec.notBefore),
+		Wall:   r.run.Start.Add(time.Duration(rec.time + rec.wall)),
+		Source: rec.source, Type: rec.typ, Object: *r.objects.list[rec.object], Inferred: rec.inferred,
+	}
+	root, err := r.root(rec.typ, ev.Object.Resource)
+	if err != nil {
+		return ev, err
+	}
+	ev.Data, err = render(nil, State{ranks: r.ranks, node: root, leaves: rec.leaves})
+	if err != nil {
+		return ev, fmt.Errorf("event %d: %w", rec.seq, err)
+	}
+	ev.ResourceVersion, ev.Generation = r.versionOf(root, rec.leaves)
+	return ev, nil
+}
+
+// root returns the rank of the root of the paths of an event.
+func (r *Reader) root(typ Type, resource Resource) (uint32, error) {
+	root, ok := r.ranks.child[pathKey{0, step{string(rootKey(typ, resource)), -1}}]
+	if !ok {
+		return 0, fmt.Errorf("%w: no paths are known for %s events of %q", ErrFormat, typ, resource)
+	}
+	return root, nil
+}
+
+func (r *Reader) versionOf(root uint32, leaves []leaf) (rv string, generation int64) {
+	f := fieldsOf(r.ranks.child, root)
+	rv, _ = find(leaves, f.rv).text()
+	return rv, find(leaves, f.generation).num
+}
+
+// SeqAt returns the seq of the last event at or before t, 0 when there is none.
+func (r *Reader) SeqAt(t time.Duration) (uint64, error) {
+	i := sort.Search(len(r.blocks), func(i int) bool { return r.blocks[i].from > int64(t) })
+	if i == 0 {
+		return 0, nil
+	}
+	ref := r.blocks[i-1]
+	if ref.to <= int64(t) {
+		return ref.last(), nil
+	}
+	b, err := r.fetch(ref.bucket, key64(ref.first))
+	if err != nil {
+		return 0, err
+	}
+	p := r.newReplay()
+	p.mask = make([]bool, len(r.dict.entries)) // only the times matter
+	seq := ref.first
+	err = p.run(b, func(rec *record) error {
+		if rec.time > int64(t) {
+			return ErrStop
+		}
+		seq = rec.seq
+		return nil
+	})
+	if err != nil && !errors.Is(err, ErrStop) {
+		return 0, err
+	}
+	return seq, nil
+}
+
+// Version is one recorded state of one object.
+type Version struct {
+	Object
+	Seq             uint64        // of the event that left it so; 0 when that lies before a checkpoint
+	Time            time.Duration // of that event
+	ResourceVersion string
+	Generation      int64
+	Data            json.RawMessage // canonical JSON
+}
+
+// StateAt returns the objects that exist after event seq and that match. A nil
+// match means all. Order: resource, namespace, name, uid.
+func (r *Reader) StateAt(seq uint64, match func(Object) bool) ([]Version, error) {
+	p := r.newReplay()
+	p.wanted = r.matching(match)
+	type stamp struct {
+		seq  uint64
+		time int64
+	}
+	stamps := map[uint32]stamp{}
+	p.stamp = func(rec *record) { stamps[rec.object] = stamp{rec.seq, rec.time} }
+	last := min(seq, r.cert.Events)
+	err := r.walk(p, last+1, last, func(*record) error { return nil })
+	if err != nil && !errors.Is(err, ErrStop) {
+		return nil, err
+	}
+	versions := make([]Version, 0, len(p.live))
+	for id, leaves := range p.live {
+		v := Version{Object: *r.objects.list[id], Seq: stamps[id].seq, Time: time.Duration(stamps[id].time)}
+		root, err := r.root(Modified, v.Object.Resource)
+		if err != nil {
+			return nil, err
+		}
+		if v.Data, err = render(nil, State{ranks: r.ranks, node: root, leaves: leaves}); err != nil {
+			return nil, fmt.Errorf("%s: %w", v.Object, err)
+		}
+		v.ResourceVersion, v.Generation = r.versionOf(root, leaves)
+		versions = append(versions, v)
+	}
+	slices.SortFunc(versions, func(a, b Version) int { return compareObjects(a.Object, b.Object) })
+	return versions, nil
+}
+
+func compareObjects(a, b Object) int {
+	if c := strings.Compare(a.String(), b.String()); c != 0 {
+		return c
+	}
+	return strings.Compare(a.UID, b.UID)
+}
+
+// Verify reads everything and checks every checksum, that every object can be
+// rendered as JSON, and the digest of a sealed trace.
+func (r *Reader) Verify() error {
+	if r.stored != "" {
+		sum, err := r.computeDigest()
+		if err != nil {
+			return err
+		}
+		if sum != r.stored {
+			return fmt.Errorf("%w: its digest is %s, but its content has %s", ErrFormat, r.stored, sum)
+		}
+	}
+	for _, seq := range r.states {
+		if _, err := r.restore(r.newReplay(), seq); err != nil {
+			return err
+		}
+	}
+	for ev, err := range r.Events(0) {
+		if err != nil {
+			return err
+		}
+		if !json.Valid(ev.Data) {
+			return fmt.Errorf("%w: the data of event %d is not JSON", ErrFormat, ev.Seq)
+		}
+	}
+	return nil
+}
