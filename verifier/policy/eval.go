@@ -1,0 +1,186 @@
+package policy
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"slices"
+	"time"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/storage"
+	"github.com/open-policy-agent/opa/v1/topdown"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/hindsight-project/hindsight/verifier/verdict"
+)
+
+// Timeout is how long one policy may think about one document. The slowest
+// policy measured takes microseconds: whatever gets here loops.
+const Timeout = 20 * time.Second
+
+// Document is one document of a view, ready to be the input of its policies.
+type Document struct {
+	View   string
+	Entity string
+	Input  ast.Value
+}
+
+// NewDocument converts a document once for all policies that read it. value
+// holds JSON types, numbers also as int64, float64 or json.Number.
+func NewDocument(view, entity string, value map[string]any) (Document, error) {
+	input, err := ast.InterfaceToValue(value)
+	if err != nil {
+		return Document{}, fmt.Errorf("document %s of view %s: %w", entity, view, err)
+	}
+	return Document{View: view, Entity: entity, Input: input}, nil
+}
+
+// task is one evaluation; its result has a place of its own, so that the order
+// of the results does not depend on which evaluation ends first.
+type task struct {
+	policy *Policy
+	doc    *Document
+	result *result
+}
+
+// Evaluate judges the documents by every policy of the set. The judgements are
+// sorted by policy id, the entities in them by name. The error is about the
+// evaluation as a whole, such as a context that was cancelled; the failure of
+// one policy is its verdict.
+func (s *Set) Evaluate(ctx context.Context, docs []Document) ([]verdict.Policy, error) {
+	txn, err := s.engine.store.NewTransaction(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer s.engine.store.Abort(ctx, txn)
+
+	var tasks []task
+	for _, p := range s.Policies {
+		for i := range docs {
+			if docs[i].View == p.View {
+				tasks = append(tasks, task{policy: p, doc: &docs[i], result: &result{}})
+			}
+		}
+	}
+	if err := s.runTasks(ctx, txn, tasks); err != nil {
+		return nil, err
+	}
+	out := make([]verdict.Policy, len(s.Policies))
+	for i, p := range s.Policies {
+		n := 0
+		for n < len(tasks) && tasks[n].policy == p {
+			n++
+		}
+		out[i], tasks = p.judge(tasks[:n]), tasks[n:]
+	}
+	return out, nil
+}
+
+// runTasks spreads the tasks over the processors.
+func (s *Set) runTasks(ctx context.Context, txn storage.Transaction, tasks []task) error {
+	const chunk = 16 // evaluations; one takes about 10 µs, starting a goroutine 1 µs
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(runtime.GOMAXPROCS(0))
+	for part := range slices.Chunk(tasks, chunk) {
+		group.Go(func() error {
+			for _, t := range part {
+				if err := ctx.Err(); err != nil {
+					return err
+				}
+				*t.result = s.evaluate(ctx, txn, t.policy, t.doc)
+			}
+			return nil
+		})
+	}
+	return group.Wait()
+}
+
+// evaluate asks one policy about one document. Whatever goes wrong is the
+// result of this policy and this document.
+func (s *Set) evaluate(ctx context.Context, txn storage.Transaction, p *Policy, doc *Document) (r result) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			r = result{err: fmt.Errorf("%s: the evaluation panicked: %v", p.File, cause)}
+		}
+	}()
+	cancel := topdown.NewCancel()
+	defer time.AfterFunc(Timeout, cancel.Cancel).Stop()
+	query := topdown.NewQuery(p.query).
+		WithCompiler(s.engine.compiler).
+		WithStore(s.engine.store).
+		WithTransaction(txn).
+		WithInput(ast.NewTerm(doc.Input)).
+		WithStrictBuiltinErrors(true).
+		WithCancel(cancel)
+	var found ast.Object
+	err := query.Iter(ctx, func(qr topdown.QueryResult) error {
+		if term, ok := qr[answer]; ok {
+			found, _ = term.Value.(ast.Object)
+		}
+		return nil
+	})
+	switch {
+	case topdown.IsCancel(err):
+		return result{err: fmt.Errorf("%s: gave no answer within %s", p.File, Timeout)}
+	case err != nil:
+		return result{err: err}
+	case found == nil:
+		return result{err: errors.New(p.File + ": the policy gave no answer")}
+	}
+	r, r.err = p.read(found, doc.Entity)
+	return r
+}
+
+// judge turns the results of one policy into its judgement.
+func (p *Policy) judge(tasks []task) verdict.Policy {
+	out := verdict.Policy{
+		ID: p.ID, Title: p.Title, Promise: p.Promise, Requirement: p.Requirement, Severity: p.Severity,
+		View: p.View, File: p.File, Line: p.Line,
+	}
+	slices.SortStableFunc(tasks, func(a, b task) int { return cmp.Compare(a.doc.Entity, b.doc.Entity) })
+	for len(tasks) > 0 {
+		name, n := tasks[0].doc.Entity, 1
+		for n < len(tasks) && tasks[n].doc.Entity == name {
+			n++
+		}
+		p.judgeEntity(&out, name, tasks[:n])
+		tasks = tasks[n:]
+	}
+	out.Judge(p.ExercisedMin)
+	return out
+}
+
+// judgeEntity adds what the documents of one entity gave.
+func (p *Policy) judgeEntity(out *verdict.Policy, name string, tasks []task) {
+	entity := verdict.Entity{Entity: name}
+	violations, unknowns, failures := len(out.Findings), len(out.Unknowns), len(out.Errors)
+	for _, t := range tasks {
+		r := t.result
+		if r.err != nil {
+			out.Errors = append(out.Errors, verdict.Failure{Entity: name, Text: r.err.Error()})
+			continue
+		}
+		for _, f := range r.findings {
+			f.Blame = blameFor(r.blame, f.Code)
+			out.Findings = append(out.Findings, f)
+		}
+		out.Unknowns = append(out.Unknowns, r.unknowns...)
+		entity.Exercised += r.counted
+		entity.Reached += r.reached
+	}
+	entity.Judge(len(out.Findings)-violations, len(out.Unknowns)-unknowns, len(out.Errors)-failures, p.ExercisedMin)
+	out.Entities = append(out.Entities, entity)
+}
+
+func blameFor(rows []blame, code string) []verdict.Blame {
+	var out []verdict.Blame
+	for _, b := range rows {
+		if b.code == "" || b.code == code {
+			out = append(out, b.Blame)
+		}
+	}
+	return out
+}

@@ -1,0 +1,205 @@
+package policy
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+)
+
+// Policy is one policy that was found fit to judge.
+type Policy struct {
+	Metadata
+	File string // relative to the root of the set
+	Line int    // of the package
+
+	path  ast.Ref         // data.invariants.policy_bounds
+	rules map[string]bool // the public ones that it has
+	lines map[string]int  // "violation/<code>", "unknown/<reason>"; "" is the first violation
+	query ast.Body        // compiled; yields the public rules as one object
+}
+
+// Options says how to load a set of policies.
+type Options struct {
+	Root    string   // how the set is called in errors, such as the directory's name
+	CIClass string   // profile of params.yaml; empty: medium
+	Params  []string // overrides, key.name=value
+	Only    []string // ids of the policies to evaluate; empty: all
+
+	Views  []string                         // names of the views, for errors
+	Schema func(view string) ([]byte, bool) // JSON schema of one document of a view
+}
+
+// Set is a compiled set of policies, safe for concurrent use.
+type Set struct {
+	Policies []*Policy // sorted by id
+	Digest   string    // of the Rego and of the parameters in force: "sha256:…"
+	CIClass  string
+
+	engine engine
+}
+
+// Load reads, checks and compiles the policies below the root of fsys. Its
+// error is a *Problems that lists everything that is wrong.
+func Load(fsys fs.FS, o Options) (*Set, error) {
+	o.CIClass = cmp.Or(o.CIClass, BaseClass)
+	problems := &Problems{Root: o.Root}
+	params, err := loadParams(fsys, o.CIClass, o.Params)
+	if err != nil {
+		problems.add("", 0, "%v", err)
+	}
+	sources, digest := parse(fsys, problems)
+	forbidden := forbiddenNamesOf(ast.CapabilitiesForThisVersion())
+	set := &Set{CIClass: o.CIClass}
+	for i := range sources {
+		sources[i].lint(forbidden, problems)
+		if p := sources[i].policy; p != nil {
+			set.Policies = append(set.Policies, p)
+		}
+	}
+	slices.SortFunc(set.Policies, func(a, b *Policy) int {
+		return cmp.Or(cmp.Compare(a.ID, b.ID), cmp.Compare(a.File, b.File))
+	})
+	set.check(o, problems)
+	if err := problems.err(); err != nil {
+		diagnose(sources, params, o, problems)
+		return nil, problems.err()
+	}
+	if set.engine, err = compile(sources, params, o, problems); err != nil {
+		return nil, err
+	}
+	set.Digest = digestOf(digest, params)
+	return set, set.keep(o.Only)
+}
+
+// parse reads every file of the set but the tests, in the order of their paths.
+func parse(fsys fs.FS, problems *Problems) ([]source, []byte) {
+	var sources []source
+	hash := sha256.New()
+	err := fs.WalkDir(fsys, ".", func(file string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case entry.IsDir() && strings.HasPrefix(entry.Name(), ".") && file != ".":
+			return fs.SkipDir
+		case entry.IsDir() || path.Ext(file) != ".rego" || strings.HasSuffix(file, "_test.rego"):
+			return nil
+		}
+		text, err := fs.ReadFile(fsys, file)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(hash, "%s %d\n%s", file, len(text), text)
+		options := ast.ParserOptions{ProcessAnnotation: true, RegoVersion: ast.RegoV1}
+		module, err := ast.ParseModuleWithOpts(file, string(text), options)
+		switch {
+		case err != nil:
+			problems.addError(file, err)
+		case module == nil:
+			problems.add(file, 0, "the file is empty")
+		default:
+			sources = append(sources, source{file: file, module: module})
+		}
+		return nil
+	})
+	var missing *fs.PathError
+	switch {
+	case errors.As(err, &missing):
+		problems.add("", 0, "cannot read the policies: %v", missing.Err)
+	case err != nil:
+		problems.add("", 0, "cannot read the policies: %v", err)
+	}
+	return sources, hash.Sum(nil)
+}
+
+// check looks at the policies of the set together.
+func (s *Set) check(o Options, problems *Problems) {
+	if len(s.Policies) == 0 && len(problems.List) == 0 {
+		problems.add("", 0, "there are no policies here (want directories with a .rego file each)")
+	}
+	dirs := map[string]*Policy{}
+	for i, p := range s.Policies {
+		if i > 0 && p.ID != "" && p.ID == s.Policies[i-1].ID {
+			other := s.Policies[i-1]
+			problems.add(p.File, p.Line, "policy id %s is taken by %s:%d", p.ID, other.File, other.Line)
+		}
+		if other := dirs[path.Dir(p.File)]; other != nil {
+			problems.add(p.File, p.Line, "one directory is one policy, and %s is one already", other.File)
+		}
+		dirs[path.Dir(p.File)] = p
+		if _, ok := o.Schema(p.View); p.View != "" && !ok {
+			problems.add(p.File, p.Line, "policy %s: there is no view %q (there are: %s)",
+				p.ID, p.View, strings.Join(o.Views, ", "))
+		}
+	}
+}
+
+// keep leaves only the policies with the ids.
+func (s *Set) keep(ids []string) error {
+	for _, id := range ids {
+		if s.Policy(id) == nil {
+			return s.NoSuch(id)
+		}
+	}
+	if len(ids) > 0 {
+		s.Policies = slices.DeleteFunc(s.Policies, func(p *Policy) bool { return !slices.Contains(ids, p.ID) })
+	}
+	return nil
+}
+
+// Policy returns the policy with the id, nil when there is none.
+func (s *Set) Policy(id string) *Policy {
+	for _, p := range s.Policies {
+		if p.ID == id {
+			return p
+		}
+	}
+	return nil
+}
+
+// NoSuch is the error for an id that the set does not have.
+func (s *Set) NoSuch(id string) error {
+	ids := make([]string, len(s.Policies))
+	for i, p := range s.Policies {
+		ids[i] = p.ID
+	}
+	return fmt.Errorf("there is no policy %q (there are: %s)", id, strings.Join(ids, ", "))
+}
+
+// Views returns the views that the policies read, sorted.
+func (s *Set) Views() []string {
+	var views []string
+	for _, p := range s.Policies {
+		views = append(views, p.View)
+	}
+	slices.Sort(views)
+	return slices.Compact(views)
+}
+
+// digestOf combines the digest of the files with the parameters in force.
+func digestOf(files []byte, params map[string]any) string {
+	text, err := json.Marshal(params)
+	if err != nil {
+		text = fmt.Append(nil, params)
+	}
+	sum := sha256.Sum256(append(files, text...))
+	return "sha256:" + hex.EncodeToString(sum[:])
+}
+
+func forbiddenNamesOf(c *ast.Capabilities) map[string]bool {
+	names := map[string]bool{}
+	for _, b := range c.Builtins {
+		if Forbidden(b) {
+			names[b.Name] = true
+		}
+	}
+	return names
+}

@@ -1,0 +1,151 @@
+package policy
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// paramsFile holds the profiles of thresholds, at the root of a set.
+const paramsFile = "params.yaml"
+
+// BaseClass is the class of CI whose profile is complete; the others only say
+// what differs.
+const BaseClass = "medium"
+
+// loadParams reads the profile of a class and applies the overrides. A set
+// without a file has no parameters.
+func loadParams(fsys fs.FS, class string, overrides []string) (map[string]any, error) {
+	text, err := fs.ReadFile(fsys, paramsFile)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	var file struct {
+		Profiles map[string]map[string]any `yaml:"profiles"`
+	}
+	if err == nil {
+		if err := decodeStrict(text, &file); err != nil {
+			return nil, fmt.Errorf("%s: %w", paramsFile, err)
+		}
+	}
+	profiles := map[string]map[string]any{BaseClass: file.Profiles[BaseClass]}
+	for _, name := range slices.Sorted(maps.Keys(file.Profiles)) {
+		if profiles[name], err = merge(file.Profiles[BaseClass], file.Profiles[name], ""); err != nil {
+			return nil, fmt.Errorf("%s: profile %s: %w", paramsFile, name, err)
+		}
+	}
+	params, ok := profiles[class]
+	if !ok {
+		return nil, fmt.Errorf("%s has no profile for CI class %q (there are: %s)",
+			paramsFile, class, strings.Join(slices.Sorted(maps.Keys(profiles)), ", "))
+	}
+	for _, o := range overrides {
+		if params, err = override(params, o); err != nil {
+			return nil, fmt.Errorf("parameter %s: %w", o, err)
+		}
+	}
+	if params == nil {
+		params = map[string]any{}
+	}
+	return params, nil
+}
+
+func decodeStrict(text []byte, into any) error {
+	d := yaml.NewDecoder(strings.NewReader(string(text)))
+	d.KnownFields(true)
+	return d.Decode(into)
+}
+
+// merge returns base with the values of over. Only what base has may be
+// changed, and only by a value of the same type: anything else is a mistake
+// that would leave a policy with the old threshold.
+func merge(base, over map[string]any, at string) (map[string]any, error) {
+	out := maps.Clone(base)
+	for _, key := range slices.Sorted(maps.Keys(over)) {
+		name := strings.TrimPrefix(at+"."+key, ".")
+		old, ok := base[key]
+		if !ok {
+			return nil, fmt.Errorf("there is no parameter %s (there are: %s)",
+				name, strings.Join(slices.Sorted(maps.Keys(base)), ", "))
+		}
+		if nested, ok := old.(map[string]any); ok {
+			changes, ok := over[key].(map[string]any)
+			if !ok {
+				return nil, fmt.Errorf("%s is a group of parameters (%s), not a value",
+					name, strings.Join(slices.Sorted(maps.Keys(nested)), ", "))
+			}
+			merged, err := merge(nested, changes, name)
+			if err != nil {
+				return nil, err
+			}
+			out[key] = merged
+			continue
+		}
+		if kind(old) != kind(over[key]) {
+			return nil, fmt.Errorf("%s must be a %s, is a %s", name, kind(old), kind(over[key]))
+		}
+		out[key] = over[key]
+	}
+	return out, nil
+}
+
+// override applies one key.name=value; the value is read as YAML.
+func override(params map[string]any, assignment string) (map[string]any, error) {
+	name, text, ok := strings.Cut(assignment, "=")
+	path := strings.Split(name, ".")
+	if !ok || len(path) < 2 || slices.Contains(path, "") {
+		return nil, errors.New("want POLICY.NAME=VALUE")
+	}
+	var value any
+	if err := yaml.Unmarshal([]byte(text), &value); err != nil {
+		return nil, fmt.Errorf("the value is no YAML: %w", err)
+	}
+	for _, key := range slices.Backward(path) {
+		value = map[string]any{key: value}
+	}
+	return merge(params, value.(map[string]any), "")
+}
+
+// kind names the JSON type of a decoded YAML value.
+func kind(v any) string {
+	switch v.(type) {
+	case nil:
+		return "null"
+	case bool:
+		return "boolean"
+	case string:
+		return "string"
+	case int, int64, uint64, float64:
+		return "number"
+	case []any:
+		return "list"
+	case map[string]any:
+		return "group"
+	default:
+		return fmt.Sprintf("%T", v)
+	}
+}
+
+// paramsSchema describes params exactly, so that the type checker finds a
+// reference to a parameter that does not exist.
+func paramsSchema(v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		properties := make(map[string]any, len(v))
+		for key, value := range v {
+			properties[key] = paramsSchema(value)
+		}
+		return map[string]any{"type": "object", "properties": properties, "additionalProperties": false}
+	case bool, string:
+		return map[string]any{"type": kind(v)}
+	case int, int64, uint64, float64:
+		return map[string]any{"type": "number"}
+	default:
+		return map[string]any{}
+	}
+}

@@ -1,0 +1,229 @@
+package policy
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+
+	"github.com/hindsight-project/hindsight/verifier/verdict"
+)
+
+// result is what one policy says about one document.
+type result struct {
+	findings []verdict.Finding
+	unknowns []verdict.Unknown
+	blame    []blame
+	reached  int // rows of exercised
+	counted  int // those that exercised_in admits
+	err      error
+}
+
+// blame is a row that explains findings of the same entity; with a code only
+// those with this code.
+type blame struct {
+	verdict.Blame
+	code string
+}
+
+// read turns the answer to a policy's query into a result.
+func (p *Policy) read(answer ast.Object, entity string) (result, error) {
+	var r result
+	for _, rule := range publicRules {
+		term := answer.Get(ast.StringTerm(rule))
+		if term == nil {
+			continue
+		}
+		set, ok := term.Value.(ast.Set)
+		if !ok {
+			return result{}, fmt.Errorf("%s is no set", rule)
+		}
+		for i, term := range set.Slice() {
+			if err := p.readRow(&r, rule, term, entity); err != nil {
+				return result{}, fmt.Errorf("%s: row %d of %s: %w: %s", p.File, i+1, rule, err, short(term))
+			}
+		}
+	}
+	return r, nil
+}
+
+func (p *Policy) readRow(r *result, rule string, term *ast.Term, entity string) error {
+	object, ok := term.Value.(ast.Object)
+	if !ok {
+		return errors.New("is no object")
+	}
+	row := row{fields: map[string]any{}}
+	object.Foreach(func(key, value *ast.Term) {
+		if name, ok := key.Value.(ast.String); ok {
+			row.fields[string(name)] = plain(value.Value)
+		}
+	})
+	seq := row.seqs()
+	switch rule {
+	case ruleViolation:
+		f := verdict.Finding{
+			Code: row.word("code"), Class: row.class(verdict.Product), Entity: entity, Seq: seq,
+			Got: row.take("got"), Want: row.take("want"),
+		}
+		f.Message, f.Line, f.Detail = p.sentence(p.Codes, f.Code), p.line(ruleViolation, f.Code), row.rest()
+		r.findings = append(r.findings, f)
+	case ruleExercised:
+		r.reached++
+		if in, _ := row.take("in").(string); p.ExercisedIn == "" || in == p.ExercisedIn {
+			r.counted++
+		}
+	case ruleUnknown:
+		u := verdict.Unknown{Reason: row.word("reason"), Entity: entity, Seq: seq}
+		u.Message, u.Detail = p.sentence(p.Reasons, u.Reason), row.rest()
+		r.unknowns = append(r.unknowns, u)
+	case ruleBlame:
+		b := blame{Blame: verdict.Blame{Class: row.class(""), Reason: row.word("reason"), NS: row.ns(), Seq: seq}}
+		b.code, _ = row.take("code").(string)
+		r.blame = append(r.blame, b)
+	}
+	return row.err
+}
+
+// sentence returns the policy's own words for a code or reason, and the code
+// itself as words when it has none.
+func (p *Policy) sentence(own map[string]string, word string) string {
+	if s := strings.TrimSpace(own[word]); s != "" {
+		return s
+	}
+	return strings.ReplaceAll(word, "_", " ")
+}
+
+// line returns where a code is derived, the first violation rule when that is
+// not written out.
+func (p *Policy) line(rule, word string) int {
+	if line := p.lines[rule+"/"+word]; line > 0 {
+		return line
+	}
+	return p.lines[""]
+}
+
+// row takes the fields of one row; the first mistake stays in err.
+type row struct {
+	fields map[string]any
+	err    error
+}
+
+func (r *row) take(key string) any {
+	v := r.fields[key]
+	delete(r.fields, key)
+	return v
+}
+
+func (r *row) fail(format string, args ...any) {
+	if r.err == nil {
+		r.err = fmt.Errorf(format, args...)
+	}
+}
+
+func (r *row) word(key string) string {
+	s, _ := r.take(key).(string)
+	if s == "" {
+		r.fail("has no %s (want a word)", key)
+	}
+	return s
+}
+
+// seqs reads the required evidence: sequence numbers, sorted, each once.
+func (r *row) seqs() []uint64 {
+	list, ok := r.take("seq").([]any)
+	if !ok {
+		r.fail("has no seq (want an array of sequence numbers)")
+		return nil
+	}
+	out := make([]uint64, 0, len(list))
+	for _, v := range list {
+		n, ok := v.(int64)
+		if !ok || n < 0 {
+			r.fail("seq holds %v, which is no sequence number", v)
+			return nil
+		}
+		out = append(out, uint64(n))
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+func (r *row) class(fallback verdict.Class) verdict.Class {
+	v := r.take("class")
+	if v == nil && fallback != "" {
+		return fallback
+	}
+	s, _ := v.(string)
+	if !slices.Contains(verdict.Classes(), verdict.Class(s)) {
+		r.fail("class is %v, must be one of %v", v, verdict.Classes())
+	}
+	return verdict.Class(s)
+}
+
+func (r *row) ns() int64 {
+	v := r.take("ns")
+	n, ok := v.(int64)
+	if v != nil && !ok {
+		r.fail("ns is %v, must be a whole number of nanoseconds", v)
+	}
+	return n
+}
+
+// rest returns the fields that nobody took, nil when there are none.
+func (r *row) rest() map[string]any {
+	if len(r.fields) == 0 {
+		return nil
+	}
+	return r.fields
+}
+
+// plain turns a value into what the reports print: nil, bool, int64 or float64,
+// string, []any and map[string]any. Sets become sorted lists.
+func plain(v ast.Value) any {
+	switch v := v.(type) {
+	case ast.Boolean:
+		return bool(v)
+	case ast.String:
+		return string(v)
+	case ast.Number:
+		if n, ok := v.Int64(); ok {
+			return n
+		}
+		f, _ := v.Float64()
+		return f
+	case *ast.Array:
+		out := make([]any, 0, v.Len())
+		v.Foreach(func(t *ast.Term) { out = append(out, plain(t.Value)) })
+		return out
+	case ast.Set:
+		out := make([]any, 0, v.Len())
+		for _, t := range v.Slice() {
+			out = append(out, plain(t.Value))
+		}
+		return out
+	case ast.Object:
+		out := make(map[string]any, v.Len())
+		v.Foreach(func(key, value *ast.Term) {
+			name, ok := key.Value.(ast.String)
+			if !ok {
+				name = ast.String(key.Value.String())
+			}
+			out[string(name)] = plain(value.Value)
+		})
+		return out
+	default:
+		return nil
+	}
+}
+
+// short prints a row for an error message.
+func short(t *ast.Term) string {
+	const limit = 200
+	s := t.String()
+	if len(s) > limit {
+		s = strings.ToValidUTF8(s[:limit], "") + "…"
+	}
+	return s
+}
