@@ -681,6 +681,9 @@ func (w *Writer) Seal(end string) (Certificate, error) {
 		return w.cert, fmt.Errorf("seal %s: %w", w.path, err)
 	}
 	if compacted == nil {
+		if err := trim(w.compactPath()); err != nil {
+			return w.cert, fmt.Errorf("seal %s: %w", w.path, err)
+		}
 		if err := os.Rename(w.compactPath(), w.path); err != nil {
 			return w.cert, fmt.Errorf("seal %s: %w", w.path, err)
 		}
@@ -707,6 +710,22 @@ func (w *Writer) compact() error {
 		_ = os.Remove(w.compactPath()) // the sealed trace itself is complete
 	}
 	return err
+}
+
+// trim cuts off what bbolt has allocated ahead: nothing is written any more.
+func trim(path string) error {
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	m, err := readMeta(f)
+	if err == nil {
+		err = f.Truncate(int64(m.pages) * m.pageSize)
+	}
+	if err == nil {
+		err = f.Sync()
+	}
+	return errors.Join(err, f.Close())
 }
 
 func syncDir(dir string) error {
