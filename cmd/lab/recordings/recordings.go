@@ -1,0 +1,36 @@
+// Package recordings ships histories of a real cluster (Kubernetes 1.36, three
+// nodes, CSI volumes that grow online) in which the storage operator ran three
+// PostgreSQL instances: watch logs in the format of package watchlog.
+//
+//	primary-restart  a volume fills; as the operator requests growth, the primary's pod is deleted
+package recordings
+
+import (
+	"embed"
+	"fmt"
+	"io/fs"
+	"strings"
+)
+
+//go:embed *.jsonl.zst
+var files embed.FS
+
+const suffix = ".jsonl.zst"
+
+// Open opens a recording by name.
+func Open(name string) (fs.File, error) {
+	file, err := files.Open(name + suffix)
+	if err != nil {
+		return nil, fmt.Errorf("no shipped recording is called %q; there is: %s", name, strings.Join(Names(), ", "))
+	}
+	return file, nil
+}
+
+// Names lists the recordings in alphabetical order.
+func Names() []string {
+	paths, _ := fs.Glob(files, "*"+suffix) // the pattern is well-formed
+	for i := range paths {
+		paths[i] = strings.TrimSuffix(paths[i], suffix)
+	}
+	return paths
+}
