@@ -56,7 +56,15 @@ func imported(t testing.TB, log []byte) (*trace.Reader, watchlog.Report) {
 	return r, report
 }
 
-func exported(t testing.TB, r *trace.Reader) []byte {
+// failer is what testing and rapid have in common.
+type failer interface {
+	Helper()
+	Errorf(format string, args ...any)
+	Fatalf(format string, args ...any)
+	Fatal(args ...any)
+}
+
+func exported(t failer, r *trace.Reader) []byte {
 	t.Helper()
 	var b bytes.Buffer
 	if _, err := watchlog.Export(r, &b); err != nil {
@@ -65,7 +73,7 @@ func exported(t testing.TB, r *trace.Reader) []byte {
 	return b.Bytes()
 }
 
-func events(t testing.TB, r *trace.Reader) []trace.Event {
+func events(t failer, r *trace.Reader) []trace.Event {
 	t.Helper()
 	var all []trace.Event
 	for e, err := range r.Events(0) {
@@ -78,7 +86,7 @@ func events(t testing.TB, r *trace.Reader) []trace.Event {
 }
 
 // sameEvents compares what a trace has with what its export became.
-func sameEvents(t testing.TB, first, again []trace.Event) {
+func sameEvents(t failer, first, again []trace.Event) {
 	t.Helper()
 	if len(first) != len(again) {
 		t.Errorf("%d events became %d", len(first), len(again))
