@@ -18,6 +18,31 @@ type parser struct {
 	leaves []leaf
 	dec    jsontext.Decoder
 	buf    bytes.Reader
+
+	// texts remembers canonical texts by what they were made from: the field
+	// sets of an object are the same in nearly all of its versions.
+	texts      map[string]string
+	textsBytes int
+}
+
+// maxTexts bounds the bytes that a parser remembers.
+const maxTexts = 4 << 20
+
+// text returns the canonical form of one JSON value.
+func (p *parser) text(raw []byte) (string, error) {
+	if text, ok := p.texts[string(raw)]; ok {
+		return text, nil
+	}
+	canon, err := canonical(raw)
+	if err != nil {
+		return "", err
+	}
+	if p.textsBytes += 2 * len(raw); p.texts == nil || p.textsBytes > maxTexts {
+		p.texts, p.textsBytes = map[string]string{}, 2*len(raw)
+	}
+	text := string(canon)
+	p.texts[string(raw)] = text
+	return text, nil
 }
 
 // parse returns the leaves of data below root, sorted by path id. The result
@@ -46,11 +71,11 @@ func (p *parser) value(path uint32, depth int) error {
 		if err != nil {
 			return err
 		}
-		text, err := canonical(raw)
+		text, err := p.text(raw)
 		if err != nil {
 			return err
 		}
-		p.emit(path, value{kind: kindText, str: string(text)})
+		p.emit(path, value{kind: kindText, str: text})
 		return nil
 	}
 	switch kind {
