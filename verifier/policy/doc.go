@@ -22,9 +22,12 @@
 //	blame     contains {"class": k, "reason": r, "seq": [...], "ns": n} # "ns" is optional
 //
 // seq is an array or a set of sequence numbers of the trace. class is product
-// (the default of a violation), infrastructure, test or recorder. Any further
-// field of a violation or unknown row is carried into the report as detail. A
-// row of another shape makes the verdict an error that names the row.
+// (the default of a violation), infrastructure, test or recorder. A violation may
+// say the unit of its numbers, ns or bytes, so that reports write 31m0s and 5Gi.
+// A blame row with a code explains the findings with this code only, otherwise
+// all of the same document. Any further field of a violation or unknown row is
+// carried into the report as detail; there the suffixes _ns and _bytes name the
+// unit. A row of another shape makes the verdict an error that names the row.
 //
 // # METADATA
 //

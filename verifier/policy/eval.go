@@ -138,7 +138,7 @@ func (s *Set) evaluate(ctx context.Context, txn storage.Transaction, p *Policy, 
 func (p *Policy) judge(tasks []task) verdict.Policy {
 	out := verdict.Policy{
 		ID: p.ID, Title: p.Title, Promise: p.Promise, Requirement: p.Requirement, Severity: p.Severity,
-		View: p.View, File: p.File, Line: p.Line,
+		View: p.View, ExercisedMin: p.ExercisedMin, ExercisedIn: p.ExercisedIn, File: p.File, Line: p.Line,
 	}
 	slices.SortStableFunc(tasks, func(a, b task) int { return cmp.Compare(a.doc.Entity, b.doc.Entity) })
 	for len(tasks) > 0 {

@@ -480,7 +480,8 @@ func TestFindingCarriesEverythingTheRowSaid(t *testing.T) {
 	want := verdict.Policy{
 		ID: "volume-bounds", Verdict: verdict.Violated, Exercised: 1,
 		Title: "Sizes stay below the limit", Promise: "A volume is never larger than its limit.",
-		Requirement: "demo 1", Severity: "critical", View: "volume", File: "demo/bounds/bounds.rego", Line: 20,
+		Requirement: "demo 1", Severity: "critical", View: "volume", ExercisedMin: 1,
+		File: "demo/bounds/bounds.rego", Line: 20,
 		Findings: []verdict.Finding{{
 			Code: "above_limit", Message: "The volume is larger than its limit.", Entity: "pg-1",
 			Class: verdict.Product, Seq: []uint64{7}, Got: int64(5), Want: int64(4), Line: 24,
@@ -528,6 +529,7 @@ func TestFailuresAreVerdictsOfTheirPolicyAlone(t *testing.T) {
 		{"a seq below zero", `violation contains {"code": "x", "seq": [-1]}`, "seq holds -1"},
 		{"a fractional seq", `violation contains {"code": "x", "seq": [1.5]}`, "seq holds 1.5"},
 		{"an unknown class", `violation contains {"code": "x", "seq": [], "class": "cloud"}`, "class is cloud, must be"},
+		{"an unknown unit", `violation contains {"code": "x", "seq": [], "unit": "GB"}`, "unit is GB, must be one of"},
 		{"an unknown without a reason", `unknown contains {"seq": []}`, "row 1 of unknown: has no reason"},
 		{"an exercised without seq", `exercised contains {"in": "x"}`, "of exercised: has no seq"},
 		{"a blame without a class", `blame contains {"reason": "x", "seq": []}`, "row 1 of blame: class is"},
@@ -622,4 +624,25 @@ func copyOf(t testing.TB, dir string) fstest.MapFS {
 		t.Fatal(err)
 	}
 	return files
+}
+
+// BenchmarkLoad is the cold start: parse, check and compile, as every process
+// does it once.
+func BenchmarkLoad(b *testing.B) {
+	for b.Loop() {
+		good(b)
+	}
+}
+
+func BenchmarkEvaluate(b *testing.B) {
+	set := good(b)
+	docs := make([]policy.Document, 100)
+	for i := range docs {
+		docs[i] = document(b, "pg-1", map[string]any{
+			"limit": 5, "samples": []any{sample(1, 1, 5), sample(2, 2, 5), sample(3, 3, 5)},
+		})
+	}
+	for b.Loop() {
+		evaluate(b, set, docs...)
+	}
 }

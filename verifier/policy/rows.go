@@ -65,7 +65,7 @@ func (p *Policy) readRow(r *result, rule string, term *ast.Term, entity string) 
 	case ruleViolation:
 		f := verdict.Finding{
 			Code: row.word("code"), Class: row.class(verdict.Product), Entity: entity, Seq: seq,
-			Got: row.take("got"), Want: row.take("want"),
+			Got: row.take("got"), Want: row.take("want"), Unit: row.unit(),
 		}
 		f.Message, f.Line, f.Detail = p.sentence(p.Codes, f.Code), p.line(ruleViolation, f.Code), row.rest()
 		r.findings = append(r.findings, f)
@@ -160,6 +160,15 @@ func (r *row) class(fallback verdict.Class) verdict.Class {
 		r.fail("class is %v, must be one of %v", v, verdict.Classes())
 	}
 	return verdict.Class(s)
+}
+
+func (r *row) unit() verdict.Unit {
+	v := r.take("unit")
+	s, _ := v.(string)
+	if v != nil && !slices.Contains(verdict.Units(), verdict.Unit(s)) {
+		r.fail("unit is %v, must be one of %v", v, verdict.Units())
+	}
+	return verdict.Unit(s)
 }
 
 func (r *row) ns() int64 {

@@ -58,17 +58,19 @@ type Assumption struct {
 
 // Policy is the judgement of one policy over one trace.
 type Policy struct {
-	ID          string `json:"id"`
-	Verdict     Level  `json:"verdict"`
-	Exercised   int    `json:"exercised"` // entities that exercised it
-	Allowed     bool   `json:"allowed,omitzero"`
-	Title       string `json:"title"`
-	Promise     string `json:"promise"`
-	Requirement string `json:"requirement,omitempty"`
-	Severity    string `json:"severity,omitempty"`
-	View        string `json:"view"`
-	File        string `json:"file"` // relative to the root of the policies
-	Line        int    `json:"line"`
+	ID           string `json:"id"`
+	Verdict      Level  `json:"verdict"`
+	Exercised    int    `json:"exercised"` // entities that exercised it
+	Allowed      bool   `json:"allowed,omitzero"`
+	Title        string `json:"title"`
+	Promise      string `json:"promise"`
+	Requirement  string `json:"requirement,omitempty"`
+	Severity     string `json:"severity,omitempty"`
+	View         string `json:"view"`
+	ExercisedMin int    `json:"exercised_min"`          // rows that an entity needs
+	ExercisedIn  string `json:"exercised_in,omitempty"` // where they must lie
+	File         string `json:"file"`                   // relative to the root of the policies
+	Line         int    `json:"line"`
 
 	Findings []Finding `json:"findings"`
 	Unknowns []Unknown `json:"unknowns"`
@@ -93,11 +95,24 @@ type Finding struct {
 	Seq     []uint64       `json:"seq"`
 	Got     any            `json:"got"`
 	Want    any            `json:"want"`
+	Unit    Unit           `json:"unit,omitempty"`   // of Got and Want where they are numbers
 	Detail  map[string]any `json:"detail,omitempty"` // further fields of the row
 	Line    int            `json:"line"`             // of the rule in the policy's file
 	Blame   []Blame        `json:"blame,omitempty"`
 	Events  []Event        `json:"events"` // what Seq names, as far as it is in the trace
 }
+
+// Unit is what a number counts, so that reports can write it for people.
+type Unit string
+
+// The units.
+const (
+	Nanoseconds Unit = "ns"
+	Bytes       Unit = "bytes"
+)
+
+// Units returns all of them.
+func Units() []Unit { return []Unit{Nanoseconds, Bytes} }
 
 // Blame is evidence for who made a finding happen. It never turns it green.
 type Blame struct {
