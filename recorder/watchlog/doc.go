@@ -14,7 +14,8 @@
 //	time      RFC 3339, up to nanoseconds, any zone
 //	type      ADDED, MODIFIED, DELETED: object is the object, whole
 //	          BOOKMARK: object has apiVersion, kind, metadata.resourceVersion
-//	          ERROR: object is the Status with which a watch ended
+//	          ERROR: object is the Status with which a watch ended; in the trace
+//	          an event of type "error"
 //	          MARK: what the test suite or its operator says; "mark" is any JSON
 //
 // This is all that a log needs. [Export] writes more where a trace knows more

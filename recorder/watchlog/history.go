@@ -100,11 +100,11 @@ func (h *history) add(l line, ahead []line) error {
 	if err != nil {
 		return err
 	}
-	if err := h.settle(e.Time, l.isError); err != nil {
+	if err := h.settle(e.Time, e.Type == typeError); err != nil {
 		return err
 	}
 	switch {
-	case l.isError:
+	case e.Type == typeError:
 		h.watchBroke(e.Object.Resource)
 	case e.Type == trace.Gap:
 		h.declared(e)

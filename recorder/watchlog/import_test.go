@@ -55,12 +55,8 @@ func tell(e trace.Event) string {
 			panic(err)
 		}
 		return fmt.Sprintf("%s %s %d: %s to %s", text, g.Side, g.ID, g.FromRV, g.ToRV)
-	case trace.Stream:
-		var s trace.StreamRecord
-		if err := json.Unmarshal(e.Data, &s); err != nil {
-			panic(err)
-		}
-		return fmt.Sprintf("%s %s: %s", text, s.State, s.Reason)
+	case "error":
+		return text
 	}
 	text += fmt.Sprintf(" %s/%s@%s", e.Object.Name, e.Object.UID, e.ResourceVersion)
 	if e.Inferred {
@@ -152,7 +148,7 @@ func TestImportDeclaresWhatTheOrderOfLinesImplies(t *testing.T) {
 			pod("0 ADDED a/u1@1"), pod("0 ADDED b/u2@2"), watchError(9), pod("10 ADDED a/u1@1"), pod("10 ADDED b/u2@2"),
 		},
 		want: []string{
-			"0 added a/u1@1", "0 added b/u2@2", "9 stream broken: watch error 410 Expired: too old resource version",
+			"0 added a/u1@1", "0 added b/u2@2", "9 error",
 			"10 gap begin 1: 2 to 1", "10 gap end 1: 2 to 2",
 		},
 		duplicates: 2,
@@ -163,7 +159,7 @@ func TestImportDeclaresWhatTheOrderOfLinesImplies(t *testing.T) {
 		},
 		want: []string{
 			"0 added a/u1@1", "0 added b/u2@2", "0 added c/u3@3",
-			"9 stream broken: watch error 410 Expired: too old resource version", "10 gap begin 1: 3 to 2",
+			"9 error", "10 gap begin 1: 3 to 2",
 			"10 deleted a/u1@1 inferred since 1e-09", "10 deleted c/u3@3 inferred since 1e-09", "10 gap end 1: 3 to 3",
 		},
 		duplicates: 1,
@@ -413,6 +409,7 @@ func TestExportSaysWhatALineCannotSay(t *testing.T) {
 			`{"apiVersion":"zoo.example/v1","kind":"Goose","metadata":{"name":"g","namespace":"ns","uid":"u","resourceVersion":"7"}}`),
 		event(trace.Mark, trace.SourceRecorder, trace.Object{}, `"a mark may be any JSON: 1.0"`),
 		event("sentinel.ack", trace.SourceSentinel, trace.Object{}, `{"id":18446744073709551615}`),
+		event("error", trace.SourceWatch, trace.Object{}, `{"kind":"Status","code":410}`),
 		event(trace.Gap, trace.SourceRecorder, trace.Object{Resource: pods, Namespace: "ns"},
 			`{"id":4,"side":"begin","from_rv":"7","to_rv":"","reason":"outage"}`),
 		event(trace.Bookmark, trace.SourceWatch, trace.Object{Resource: pods, Namespace: "ns"},

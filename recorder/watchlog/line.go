@@ -3,6 +3,7 @@ package watchlog
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -31,19 +32,19 @@ type wire struct {
 	Data      jsontext.Value `json:"data,omitzero"`
 }
 
-// The types of lines that are not named like the event they carry.
-const (
-	lineError = "ERROR"
-	lineEvent = "EVENT"
-)
+// typeError is the type that the end of a watch has in the trace. It is no
+// trace.Stream: an ERROR does not tell of which stream it was the end.
+const typeError trace.Type = "error"
+
+// lineEvent is the type of lines for events that have no line of their own.
+const lineEvent = "EVENT"
 
 // line is a parsed line: an event whose times are still to be derived.
 type line struct {
-	number    int
+	number    int // from 1
 	event     trace.Event
 	elapsed   *int64
 	notBefore *int64
-	isError   bool // a watch ended: its consequences are for the history to find
 }
 
 // header is what identifies an object.
@@ -70,7 +71,7 @@ func parseLine(raw []byte) (line, error) {
 	if err != nil {
 		return line{}, err
 	}
-	l := line{elapsed: w.Elapsed, notBefore: w.NotBefore, isError: w.Type == lineError}
+	l := line{elapsed: w.Elapsed, notBefore: w.NotBefore}
 	if l.event, err = w.content(); err != nil {
 		return line{}, err
 	}
@@ -92,7 +93,7 @@ func (w *wire) content() (trace.Event, error) {
 	switch w.Type {
 	case "ADDED", "MODIFIED", "DELETED", "BOOKMARK":
 		return objectEvent(trace.Type(strings.ToLower(w.Type)), w.Object)
-	case lineError:
+	case "ERROR":
 		return errorEvent(w.Object)
 	case "MARK":
 		return payloadEvent(trace.Mark, trace.SourceMark, "mark", w.Mark)
@@ -114,7 +115,7 @@ func (w *wire) content() (trace.Event, error) {
 
 // standard reports whether events of this type have a line type of their own.
 func standard(t trace.Type) bool {
-	return t.IsObject() || t == trace.Bookmark || t == trace.Mark || t == trace.Gap || t == trace.Stream
+	return t.IsObject() || slices.Contains([]trace.Type{trace.Bookmark, trace.Mark, trace.Gap, trace.Stream, typeError}, t)
 }
 
 func objectEvent(t trace.Type, object jsontext.Value) (trace.Event, error) {
@@ -183,25 +184,19 @@ func guessResource(apiVersion, kind string) trace.Resource {
 	return r
 }
 
-// errorEvent turns the Status of a watch error into the word that it broke.
+// errorEvent keeps the Status with which a watch ended.
 func errorEvent(object jsontext.Value) (trace.Event, error) {
 	if absent(object) {
 		return trace.Event{}, errors.New("ERROR without object")
 	}
 	var status struct {
-		Reason  string `json:"reason"`
-		Message string `json:"message"`
-		Code    int    `json:"code"`
+		Reason string `json:"reason"`
+		Code   int    `json:"code"`
 	}
 	if err := json.Unmarshal(object, &status); err != nil {
 		return trace.Event{}, fmt.Errorf("ERROR with something else than a Status: %w", err)
 	}
-	reason := strings.TrimSpace(fmt.Sprintf("watch error %d %s: %s", status.Code, status.Reason, status.Message))
-	return streamEvent(trace.StreamRecord{State: trace.StreamBroken, Reason: reason}), nil
-}
-
-func streamEvent(r trace.StreamRecord) trace.Event {
-	return trace.Event{Source: trace.SourceRecorder, Type: trace.Stream, Data: mustMarshal(r)}
+	return trace.Event{Source: trace.SourceWatch, Type: typeError, Data: []byte(object)}, nil
 }
 
 // recordEvent checks that value is a record of the trace before taking it.
@@ -263,7 +258,7 @@ func mustMarshal(v any) []byte {
 func encode(e trace.Event, elapsed time.Duration) ([]byte, error) {
 	w := wire{Time: formatTime(e.Wall), Type: strings.ToUpper(string(e.Type)), Inferred: e.Inferred}
 	switch {
-	case e.Type.IsObject(), e.Type == trace.Bookmark:
+	case e.Type.IsObject(), e.Type == trace.Bookmark, e.Type == typeError:
 		w.Object = jsontext.Value(e.Data)
 	case e.Type == trace.Mark:
 		w.Mark = jsontext.Value(e.Data)
