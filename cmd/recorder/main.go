@@ -42,12 +42,11 @@ func newRootCommand() *cobra.Command {
 		Long: `recorder writes down what happens in a Kubernetes cluster, while it happens,
 into one trace file, and says what it did not see. "verifier check" judges the
 file afterwards, without the cluster.`,
-		Args:          cobra.NoArgs,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(newImportCommand(), newExportCommand(), newInspectCommand(), newVersionCommand())
+	root.AddCommand(newAttachCommand(), newImportCommand(), newExportCommand(), newInspectCommand(), newVersionCommand())
 	return root
 }
 
