@@ -21,6 +21,10 @@ type Policy struct {
 	File string // relative to the root of the set
 	Line int    // of the package
 
+	// Params are the groups of parameters that the policy names, with the
+	// values in force.
+	Params map[string]any
+
 	path  ast.Ref         // data.invariants.policy_bounds
 	rules map[string]bool // the public ones that it has
 	lines map[string]int  // "violation/<code>", "unknown/<reason>"; "" is the first violation
@@ -77,6 +81,11 @@ func Load(fsys fs.FS, o Options) (*Set, error) {
 		return nil, err
 	}
 	set.Digest = digestOf(digest, params)
+	for _, s := range sources {
+		if s.policy != nil {
+			s.policy.Params = groupsOf(s.module, params)
+		}
+	}
 	return set, set.keep(o.Only)
 }
 

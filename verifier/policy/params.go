@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/open-policy-agent/opa/v1/ast"
 	"go.yaml.in/yaml/v3"
 )
 
@@ -148,4 +149,19 @@ func paramsSchema(v any) any {
 	default:
 		return map[string]any{}
 	}
+}
+
+// groupsOf returns the groups of params that a module names.
+func groupsOf(m *ast.Module, params map[string]any) map[string]any {
+	groups := map[string]any{}
+	ast.WalkRefs(m, func(ref ast.Ref) bool {
+		if len(ref) <= len(paramsRef) || !ref.HasPrefix(paramsRef) {
+			return false
+		}
+		if name, ok := ref[len(paramsRef)].Value.(ast.String); ok && params[string(name)] != nil {
+			groups[string(name)] = params[string(name)]
+		}
+		return false
+	})
+	return groups
 }

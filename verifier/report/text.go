@@ -133,7 +133,7 @@ func (t text) policy(p verdict.Policy) {
 
 // finding tells one violation in at most 25 lines.
 func (t text) finding(p verdict.Policy, i int, f verdict.Finding) {
-	t.line("  finding %d of %d: %s — %s", i+1, len(p.Findings), f.Code, f.Message)
+	t.line("  finding %d of %d: %s%s", i+1, len(p.Findings), f.Code, after(f.Code, f.Message))
 	t.line("    entity    %s (%s)", f.Entity, f.Class)
 	t.line("    got       %s", value(f.Got, f.Unit))
 	t.line("    want      %s", value(f.Want, f.Unit))
@@ -142,7 +142,15 @@ func (t text) finding(p verdict.Policy, i int, f verdict.Finding) {
 	}
 	t.blame(f.Blame)
 	t.events(f)
-	t.line("    look      %s:%d", p.File, f.Line)
+	t.line("    rule      %s:%d", p.File, f.Line)
+}
+
+// after is the sentence of a code, unless it says no more than the code itself.
+func after(code, message string) string {
+	if message == words(code) {
+		return ""
+	}
+	return " — " + message
 }
 
 // blame tells the first causes and counts the others.
