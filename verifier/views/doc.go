@@ -1,0 +1,77 @@
+// Package views turns a trace into documents for policies.
+//
+// A view is a projection: it says what was recorded, joined and in numbers, and
+// judges nothing. There is no threshold, deadline or verdict in it; those are
+// the policies' (data.params). Each view has a JSON schema with
+// additionalProperties false, in which every field is described with its unit;
+// policies are type-checked against it.
+//
+//	view       one document per                         serves
+//	storage    volume group of a cluster                policy-bounds, replica-consistency, idempotency, status-coherence
+//	operation  expansion of a volume group              convergence-resumes
+//	set        sentinel workload, or cluster without    no-data-loss
+//
+// A volume group is the claims of one role of one cluster: PG_DATA, PG_WAL, or
+// PG_TABLESPACE with its name. Its entity is namespace/cluster/role, with
+// /tablespace behind it; a Cluster that was deleted and created again under its
+// name is another cluster, written namespace/cluster#2.
+//
+// # Conventions
+//
+// Times are ns since the start of the trace. What was recorded at ns happened in
+// (not_before_ns, ns]; the two are equal but after a broken watch. Sizes are
+// bytes. What is absent is 0, "" or false, and -1 for an index or a size that may
+// be 0; no field is ever missing, so that a policy cannot miss it. seq are events
+// of the trace.
+//
+// Order between two kinds of objects is the order of receipt only. Views keep
+// it; how much of it to believe is for the policy.
+//
+// # Where a history ends
+//
+// A document speaks until its cluster, or the last volume of the group, begins
+// to go (until: deleted), else until the trace ends (until: trace_end). What
+// comes after a deletion is teardown and appears nowhere. Gaps of Clusters,
+// claims and pods are listed where they meet that time.
+//
+// # Operations
+//
+// The API has no id for an expansion. An operation is open from the first rise
+// of a request until every live volume of the group has the highest request as
+// capacity and shows no expansion (a condition about resizing, an
+// allocatedResourceStatus). A further rise meanwhile belongs to it. If a claim
+// is listed at the start of the trace in the middle of an expansion, an operation
+// is open from there, with begin_known false.
+//
+// # Disruptions
+//
+// They are recognised from the API: the deletion of an instance's pod (until the
+// pod is gone), a restart of its containers, targetPrimary differing from
+// currentPrimary (until they agree; one that flaps is one), the leading operator's pod
+// deleted or restarted or the holder of its lease changed (until one is at work
+// again), a node with a pod of the cluster made unschedulable or not ready (until
+// undone). Marks with the phases disruption-start and disruption-end count as
+// well when the trace has one cluster only.
+//
+// # Sentinel events
+//
+// A sentinel writes numbered elements and reads them back. Its events have the
+// Cluster as Object (a trace with one cluster may leave it out), and Data:
+//
+//	sentinel.invoked       {"workload": "w", "n": 12}
+//	sentinel.acknowledged  {"workload": "w", "n": 12, "instance": "pg-1", "timeline": 1, "lsn": "0/3000060"}
+//	sentinel.failed        {"workload": "w", "n": 12, "error": "…"}   certainly not written
+//	sentinel.unknown       {"workload": "w", "n": 12, "error": "…"}   may have been written
+//	sentinel.read          {"workload": "w", "instance": "pg-1", "primary": true, "complete": true,
+//	                        "elements": "1-100,102", "duplicates": "", "timeline": 1, "lsn": "0/30000F8"}
+//
+// workload may be left out where there is one. n is from 0 to 2^53. lsn is the
+// position of the commit; of a read, the position that the instance had replayed
+// or flushed. complete says that the read would have found every element. A read
+// began at its NotBefore and ended at its Time.
+//
+// Elements are classified as by Jepsen's set-full checker: an element is known
+// from its acknowledgement or from the first read that found it; what a complete
+// read of a primary that began later does not find, and no later read finds, is
+// lost.
+package views

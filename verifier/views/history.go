@@ -1,0 +1,459 @@
+package views
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/hindsight-project/hindsight/recorder/trace"
+)
+
+// history is what the views are made of: the recorded objects as change points,
+// folded in one scan of the trace.
+type history struct {
+	start    time.Time // of the trace's clock
+	end      moment    // the last event: the watermark
+	gaps     []trace.GapCert
+	clusters []*cluster // in order of appearance
+	volumes  []*volume
+	pods     []*pod
+	nodes    map[string]*node
+
+	operators   []*pod // pods of the operator
+	leaders     []leaderPoint
+	attachments []attachmentPoint
+	marks       []mark
+	sentinels   []sentinelEvent
+
+	clusterOf    map[*trace.Object]*cluster
+	volumeOf     map[*trace.Object]*volume
+	podOf        map[*trace.Object]*pod
+	attachmentOf map[*trace.Object]attachmentPoint
+	latest       map[string]*cluster // namespace/name → its present life
+	lives        map[string]int
+}
+
+// volume is one life of a PersistentVolumeClaim of a cluster.
+type volume struct {
+	namespace, name, uid, instance string
+	owner                          *cluster
+	group                          groupKey
+	created                        bool // while the trace was running
+	from, left                     moment
+	points                         []volumePoint
+	touches                        []moment
+	body                           string // of the last version, without bookkeeping
+	volumeName                     string // of the PersistentVolume
+}
+
+type volumePoint struct {
+	moment
+	request  int64
+	text     string // of the request
+	capacity int64
+	resizing bool
+	status   string
+	inferred bool
+}
+
+// pod is one life of a Pod.
+type pod struct {
+	namespace, name, uid, instance, node string
+	owner                                *cluster
+	created                              bool
+	cordoned                             bool // its node was unschedulable when it left
+	from, ready, left, gone              moment
+	restarts                             int64
+	restarted                            []moment
+	changes                              []moment // phase, readiness, node
+	last                                 string
+}
+
+type node struct {
+	unschedulable []nodePoint
+	notReady      []nodePoint
+}
+
+type nodePoint struct {
+	moment
+	on bool
+}
+
+type leaderPoint struct {
+	moment
+	holder string
+}
+
+type attachmentPoint struct {
+	moment
+	volumeName, node string
+	attached         bool
+}
+
+type mark struct {
+	moment
+	phase string
+}
+
+const (
+	labelCluster    = "cnpg.io/cluster"
+	labelInstance   = "cnpg.io/instanceName"
+	labelRole       = "cnpg.io/pvcRole"
+	labelTablespace = "cnpg.io/tablespaceName"
+	labelPodRole    = "cnpg.io/podRole"
+	labelApp        = "app.kubernetes.io/name"
+	operatorApp     = "cloudnative-pg"
+	leaseSuffix     = ".cnpg.io"
+)
+
+// selection is what the fold reads of a trace.
+func selection() trace.Selection {
+	return trace.Selection{
+		Fields: []trace.Fields{
+			clusterFields(),
+			{Resource: "persistentvolumeclaims", Paths: [][]string{{"metadata"}, {"spec"}, {"status"}}},
+			{Resource: "pods", Paths: [][]string{
+				{"metadata", "labels"}, {"metadata", "creationTimestamp"}, {"metadata", "deletionTimestamp"},
+				{"metadata", "ownerReferences"}, {"spec", "nodeName"}, {"status", "phase"},
+				{"status", "conditions", "*", "type"}, {"status", "conditions", "*", "status"},
+				{"status", "containerStatuses", "*", "restartCount"},
+			}},
+			{Resource: "nodes", Paths: [][]string{
+				{"spec", "unschedulable"},
+				{"status", "conditions", "*", "type"}, {"status", "conditions", "*", "status"},
+			}},
+			{Group: "coordination.k8s.io", Resource: "leases", Paths: [][]string{{"spec", "holderIdentity"}}},
+			{Group: "storage.k8s.io", Resource: "volumeattachments", Paths: [][]string{
+				{"spec", "source"}, {"spec", "nodeName"}, {"status", "attached"},
+			}},
+		},
+		Types: append([]trace.Type{trace.Mark}, sentinelTypes...),
+	}
+}
+
+// fold reads the trace.
+func fold(r *trace.Reader) (*history, error) {
+	certificate := r.Certificate()
+	h := &history{
+		start:        r.Run().Start,
+		gaps:         certificate.Gaps,
+		nodes:        map[string]*node{},
+		clusterOf:    map[*trace.Object]*cluster{},
+		volumeOf:     map[*trace.Object]*volume{},
+		podOf:        map[*trace.Object]*pod{},
+		attachmentOf: map[*trace.Object]attachmentPoint{},
+		latest:       map[string]*cluster{},
+		lives:        map[string]int{},
+	}
+	if err := r.Scan(selection(), h.observe); err != nil {
+		return nil, err
+	}
+	end := max(certificate.Duration, h.end.NS)
+	h.end = moment{Seq: max(certificate.Events, h.end.Seq), NS: end, NotBefore: end}
+	return h, nil
+}
+
+// observe folds one event.
+func (h *history) observe(c *trace.Change) error {
+	h.end = momentOf(c)
+	switch {
+	case c.Type == trace.Mark:
+		h.marks = append(h.marks, mark{momentOf(c), c.State.At("phase").String()})
+		return nil
+	case slices.Contains(sentinelTypes, c.Type):
+		return h.observeSentinel(c)
+	case !c.Type.IsObject() || c.Object == nil:
+		return nil
+	}
+	switch c.Object.Resource.Resource {
+	case "clusters":
+		h.observeCluster(c)
+	case "persistentvolumeclaims":
+		h.observeVolume(c)
+	case "pods":
+		h.observePod(c)
+	case "nodes":
+		h.observeNode(c)
+	case "leases":
+		h.observeLease(c)
+	case "volumeattachments":
+		h.observeAttachment(c)
+	}
+	return nil
+}
+
+// isBorn reports whether the object was created while the trace was running, as
+// opposed to listed at its start. Stamps of the API have whole seconds.
+func (h *history) isBorn(s trace.State) bool {
+	created, ok := parseTime(s.At("metadata", "creationTimestamp").String())
+	return ok && !created.Before(h.start.Truncate(time.Second))
+}
+
+func isLeaving(c *trace.Change) bool {
+	return c.Type == trace.Deleted || c.State.At("metadata", "deletionTimestamp").String() != ""
+}
+
+func (h *history) observeCluster(c *trace.Change) {
+	k := h.clusterOf[c.Object]
+	if k == nil {
+		k = h.latest[c.Object.Namespace+"/"+c.Object.Name]
+		if k == nil || k.seen || (k.uid != "" && k.uid != c.Object.UID) {
+			k = h.newCluster(c.Object.Namespace, c.Object.Name, c.Object.UID)
+		}
+		k.seen, k.uid, k.born = true, c.Object.UID, h.isBorn(c.State)
+		k.from = earliest(k.from, momentOf(c))
+		h.clusterOf[c.Object] = k
+	}
+	if isLeaving(c) {
+		k.left = earliest(k.left, momentOf(c))
+	}
+	if c.Type != trace.Deleted {
+		k.observe(momentOf(c), c.State, h.start)
+	}
+}
+
+func (h *history) newCluster(namespace, name, uid string) *cluster {
+	label := namespace + "/" + name
+	h.lives[label]++
+	k := &cluster{namespace: namespace, name: name, uid: uid, label: label, groups: map[groupKey]*groupHistory{}}
+	if n := h.lives[label]; n > 1 {
+		k.label = fmt.Sprintf("%s#%d", label, n)
+	}
+	h.latest[label] = k
+	h.clusters = append(h.clusters, k)
+	return k
+}
+
+// ownerOf finds the life of the cluster to which a volume or pod belongs: by
+// its controller, else by its label. The cluster may be recorded later or never.
+func (h *history) ownerOf(c *trace.Change) *cluster {
+	uid, name := "", c.State.At("metadata", "labels", labelCluster).String()
+	for _, ref := range c.State.At("metadata", "ownerReferences").Each() {
+		if ref.At("kind").String() == "Cluster" && ref.At("controller").Bool() {
+			uid, name = ref.At("uid").String(), ref.At("name").String()
+		}
+	}
+	if name == "" {
+		return nil
+	}
+	for _, k := range slices.Backward(h.clusters) {
+		if uid != "" && k.uid == uid {
+			return k
+		}
+	}
+	k := h.latest[c.Object.Namespace+"/"+name]
+	if k == nil || (uid != "" && k.uid != "") {
+		k = h.newCluster(c.Object.Namespace, name, uid)
+		k.from = momentOf(c)
+	}
+	if k.uid == "" {
+		k.uid = uid
+	}
+	return k
+}
+
+func (h *history) observeVolume(c *trace.Change) {
+	v, known := h.volumeOf[c.Object]
+	if !known {
+		labels := c.State.At("metadata", "labels")
+		if role := labels.At(labelRole).String(); role != "" {
+			v = &volume{
+				namespace: c.Object.Namespace, name: c.Object.Name, uid: c.Object.UID,
+				instance: labels.At(labelInstance).String(),
+				owner:    h.ownerOf(c),
+				group:    groupKey{role, labels.At(labelTablespace).String()},
+				created:  h.isBorn(c.State),
+				from:     momentOf(c),
+			}
+		}
+		if v != nil && v.owner == nil {
+			v = nil
+		}
+		h.volumeOf[c.Object] = v
+		if v != nil {
+			h.volumes = append(h.volumes, v)
+		}
+	}
+	if v == nil {
+		return
+	}
+	if isLeaving(c) {
+		v.left = earliest(v.left, momentOf(c))
+	}
+	if c.Type != trace.Deleted {
+		v.observe(c)
+	}
+}
+
+// observe folds one version of the claim.
+func (v *volume) observe(c *trace.Change) {
+	s := c.State
+	request := textOf(s.At("spec", "resources", "requests", "storage"))
+	p := volumePoint{
+		moment:   momentOf(c),
+		request:  quantity(request),
+		text:     request,
+		capacity: quantity(textOf(s.At("status", "capacity", "storage"))),
+		resizing: isResizing(s),
+		status:   s.At("metadata", "annotations", "cnpg.io/pvcStatus").String(),
+		inferred: c.Inferred,
+	}
+	v.volumeName = s.At("spec", "volumeName").String()
+	body := bodyOf(s)
+	if n := len(v.points); n == 0 || v.points[n-1].differs(p) {
+		v.points = append(v.points, p)
+	} else if body == v.body && c.Type == trace.Modified {
+		v.touches = append(v.touches, p.moment)
+	}
+	v.body = body
+}
+
+func (p volumePoint) differs(o volumePoint) bool {
+	return p.text != o.text || p.capacity != o.capacity || p.resizing != o.resizing || p.status != o.status
+}
+
+// isResizing reports whether the claim shows an expansion: by a condition about
+// resizing, or by an allocated-resource status of its storage.
+func isResizing(s trace.State) bool {
+	if s.At("status", "allocatedResourceStatuses", "storage").Exists() {
+		return true
+	}
+	for _, condition := range s.At("status", "conditions").Each() {
+		kind := condition.At("type").String()
+		if strings.Contains(kind, "Resiz") && condition.At("status").String() != "False" {
+			return true
+		}
+	}
+	return false
+}
+
+// bodyOf renders a version without what changes with every write: two versions
+// of equal body differ in nothing but the fact that somebody wrote.
+func bodyOf(s trace.State) string {
+	var b strings.Builder
+	for key, part := range s.At("metadata").Each() {
+		if key != "resourceVersion" && key != "managedFields" {
+			b.WriteString(key)
+			b.Write(part.JSON())
+		}
+	}
+	b.Write(s.At("spec").JSON())
+	b.Write(s.At("status").JSON())
+	return b.String()
+}
+
+func (h *history) observePod(c *trace.Change) {
+	p, known := h.podOf[c.Object]
+	if !known {
+		labels := c.State.At("metadata", "labels")
+		fresh := &pod{
+			namespace: c.Object.Namespace, name: c.Object.Name, uid: c.Object.UID,
+			instance: labels.At(labelInstance).String(),
+			created:  h.isBorn(c.State),
+			from:     momentOf(c),
+		}
+		switch {
+		case labels.At(labelPodRole).String() == "instance":
+			if fresh.owner = h.ownerOf(c); fresh.owner != nil {
+				p = fresh
+				h.pods = append(h.pods, p)
+			}
+		case labels.At(labelApp).String() == operatorApp && labels.At(labelCluster).String() == "":
+			p = fresh
+			h.operators = append(h.operators, p)
+		}
+		h.podOf[c.Object] = p
+	}
+	if p != nil {
+		h.updatePod(p, c)
+	}
+}
+
+func (h *history) updatePod(p *pod, c *trace.Change) {
+	m := momentOf(c)
+	if isLeaving(c) && p.left.isZero() {
+		p.left = m
+		if n := h.nodes[p.node]; n != nil {
+			p.cordoned = isOn(n.unschedulable)
+		}
+	}
+	if c.Type == trace.Deleted {
+		p.gone = m
+		return
+	}
+	p.node = c.State.At("spec", "nodeName").String()
+	ready := conditionIs(c.State, "Ready", "True")
+	if ready && p.ready.isZero() {
+		p.ready = m
+	}
+	var restarts int64
+	for _, container := range c.State.At("status", "containerStatuses").Each() {
+		restarts += intOr(container.At("restartCount"), 0)
+	}
+	if restarts > p.restarts && len(p.last) > 0 {
+		p.restarted = append(p.restarted, m)
+	}
+	p.restarts = max(p.restarts, restarts)
+	now := fmt.Sprint(c.State.At("status", "phase").String(), ready, p.node)
+	if now != p.last {
+		p.changes = append(p.changes, m)
+	}
+	p.last = now
+}
+
+func conditionIs(s trace.State, kind, status string) bool {
+	for _, condition := range s.At("status", "conditions").Each() {
+		if condition.At("type").String() == kind {
+			return condition.At("status").String() == status
+		}
+	}
+	return false
+}
+
+func (h *history) observeNode(c *trace.Change) {
+	n := h.nodes[c.Object.Name]
+	if n == nil {
+		n = &node{}
+		h.nodes[c.Object.Name] = n
+	}
+	m := momentOf(c)
+	n.unschedulable = appendNode(n.unschedulable, m, c.State.At("spec", "unschedulable").Bool())
+	n.notReady = appendNode(n.notReady, m, c.Type == trace.Deleted || !conditionIs(c.State, "Ready", "True"))
+}
+
+func appendNode(points []nodePoint, m moment, on bool) []nodePoint {
+	if n := len(points); n == 0 || points[n-1].on != on {
+		points = append(points, nodePoint{m, on})
+	}
+	return points
+}
+
+func isOn(points []nodePoint) bool { return len(points) > 0 && points[len(points)-1].on }
+
+func (h *history) observeLease(c *trace.Change) {
+	if !strings.HasSuffix(c.Object.Name, leaseSuffix) {
+		return
+	}
+	holder := c.State.At("spec", "holderIdentity").String()
+	if c.Type == trace.Deleted {
+		holder = ""
+	}
+	if n := len(h.leaders); n == 0 || h.leaders[n-1].holder != holder {
+		h.leaders = append(h.leaders, leaderPoint{momentOf(c), holder})
+	}
+}
+
+func (h *history) observeAttachment(c *trace.Change) {
+	p := attachmentPoint{
+		moment:     momentOf(c),
+		volumeName: c.State.At("spec", "source", "persistentVolumeName").String(),
+		node:       c.State.At("spec", "nodeName").String(),
+		attached:   c.State.At("status", "attached").Bool() && c.Type != trace.Deleted,
+	}
+	last, known := h.attachmentOf[c.Object]
+	if !known || last.attached != p.attached || c.Type == trace.Deleted {
+		h.attachments = append(h.attachments, p)
+	}
+	h.attachmentOf[c.Object] = p
+}
