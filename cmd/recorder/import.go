@@ -84,8 +84,10 @@ func (o *importOptions) run(cmd *cobra.Command) error {
 		return fmt.Errorf("import %s: %w", o.in, err)
 	}
 	printRejected(stderr, report)
-	fmt.Fprintf(stderr, "%s: %d events of %d lines (%.0f events/s), %d inferred, %d gaps, %d duplicates, %d lines unusable\n",
-		o.out, report.Events, report.Lines, report.Rate(), report.Inferred, report.Gaps, report.Duplicates, report.Unusable)
+	fmt.Fprintf(stderr, "%s: %d events of %d lines (%.0f events/s), ",
+		o.out, report.Events, report.Lines, report.Rate())
+	fmt.Fprintf(stderr, "%d inferred, %d gaps, %d duplicates, %d lines unusable\n",
+		report.Inferred, report.Gaps, report.Duplicates, report.Unusable)
 	return nil
 }
 

@@ -1,7 +1,6 @@
 package watchlog
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -94,7 +93,7 @@ func newHistory(s sink) *history {
 }
 
 // add turns one line into events; ahead are the lines behind it, as far as they
-// are known. An unusable line is returned as errRejected.
+// are known. An unusable line is returned as unusableError.
 func (h *history) add(l line, ahead []line) error {
 	e, err := h.timed(l)
 	if err != nil {
@@ -126,8 +125,10 @@ func (h *history) end() error {
 	return nil
 }
 
-// errRejected marks errors for which a line is rejected.
-var errRejected = errors.New("rejected")
+// unusableError is the reason for which a line is rejected.
+type unusableError string
+
+func (e unusableError) Error() string { return string(e) }
 
 // timed gives the event of a line its times. Times never decrease: of a clock
 // that went back only the wall clock tells.
@@ -144,8 +145,8 @@ func (h *history) timed(l line) (trace.Event, error) {
 		e.Time = max(h.now, time.Duration(*l.elapsed))
 	}
 	if e.Time > spanMax {
-		return e, fmt.Errorf("%w: time %s is more than a year after the start of the log, %s",
-			errRejected, e.Wall.Format(time.RFC3339), h.start.Format(time.RFC3339))
+		return e, unusableError(fmt.Sprintf("time %s is more than a year after the start of the log, %s",
+			e.Wall.Format(time.RFC3339), h.start.Format(time.RFC3339)))
 	}
 	e.NotBefore = e.Time
 	if l.notBefore != nil {

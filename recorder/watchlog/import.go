@@ -185,8 +185,9 @@ func (m *importer) drain(all bool) error {
 		m.aheadBytes -= len(l.event.Data)
 		m.current = l.number
 		err := m.history.add(l, m.ahead)
-		if errors.Is(err, errRejected) {
-			m.unusable(l.number, err)
+		var unusable unusableError
+		if errors.As(err, &unusable) {
+			m.unusable(l.number, unusable)
 		} else if err != nil {
 			return err
 		}

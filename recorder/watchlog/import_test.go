@@ -102,8 +102,10 @@ func TestImportDeclaresWhatTheOrderOfLinesImplies(t *testing.T) {
 		lines: []string{pod("0 ADDED a/u1@1"), pod("1 DELETED a/u1@1")},
 		want:  []string{"0 added a/u1@1", "1 deleted a/u1@1"},
 	}, {
-		name:       "lines that come twice, as from two watches",
-		lines:      []string{pod("0 ADDED a/u1@1"), pod("0.1 ADDED a/u1@1"), pod("2 MODIFIED a/u1@2"), pod("2 MODIFIED a/u1@2")},
+		name: "lines that come twice, as from two watches",
+		lines: []string{
+			pod("0 ADDED a/u1@1"), pod("0.1 ADDED a/u1@1"), pod("2 MODIFIED a/u1@2"), pod("2 MODIFIED a/u1@2"),
+		},
 		want:       []string{"0 added a/u1@1", "2 modified a/u1@2"},
 		duplicates: 2,
 	}, {
@@ -131,7 +133,8 @@ func TestImportDeclaresWhatTheOrderOfLinesImplies(t *testing.T) {
 	}, {
 		name: "a list after a pause: changed, new, replaced, unchanged and missing objects",
 		lines: []string{
-			pod("0 ADDED b/u1@1"), pod("0 ADDED c/u2@2"), pod("0 ADDED d/u3@3"), pod("0 ADDED e/u4@4"), pod("2 MODIFIED b/u1@5"),
+			pod("0 ADDED b/u1@1"), pod("0 ADDED c/u2@2"), pod("0 ADDED d/u3@3"), pod("0 ADDED e/u4@4"),
+			pod("2 MODIFIED b/u1@5"),
 			pod("60 ADDED a/u5@20"), pod("60 ADDED b/u1@21"), pod("60 ADDED c/u6@22"), pod("60 ADDED d/u3@3"),
 			pod("70 MODIFIED a/u5@30"),
 		},
@@ -184,15 +187,17 @@ func TestImportDeclaresWhatTheOrderOfLinesImplies(t *testing.T) {
 		},
 		noted: []string{"4: pods/ns/a is alive at resourceVersion 5 although its deletion was inferred"},
 	}, {
-		name:  "an older version that was never seen",
-		lines: []string{pod("0 ADDED a/u1@1"), pod("1 MODIFIED a/u1@9"), pod("2 MODIFIED a/u1@5"), pod("3 MODIFIED a/u1@10")},
+		name: "an older version that was never seen",
+		lines: []string{
+			pod("0 ADDED a/u1@1"), pod("1 MODIFIED a/u1@9"), pod("2 MODIFIED a/u1@5"), pod("3 MODIFIED a/u1@10"),
+		},
 		want:  []string{"0 added a/u1@1", "1 modified a/u1@9", "2 modified a/u1@5", "3 modified a/u1@10"},
 		noted: []string{"3: out of order: pods/ns/a at resourceVersion 5 came after 9; recorded as it arrived"},
 	}, {
 		name:  "a version from before the deletion",
 		lines: []string{pod("0 ADDED a/u1@1"), pod("1 DELETED a/u1@9"), pod("2 MODIFIED a/u1@5")},
 		want:  []string{"0 added a/u1@1", "1 deleted a/u1@9", "2 modified a/u1@5"},
-		noted: []string{"3: out of order: pods/ns/a at resourceVersion 5 came after its deletion at 9; recorded as it arrived"},
+		noted: []string{"3: out of order: pods/ns/a at resourceVersion 5 came after its deletion at 9"},
 	}, {
 		name:  "a clock that goes back",
 		lines: []string{pod("5 ADDED a/u1@1"), pod("3 MODIFIED a/u1@2"), pod("6 MODIFIED a/u1@3")},
@@ -222,6 +227,9 @@ func TestImportDeclaresWhatTheOrderOfLinesImplies(t *testing.T) {
 }
 
 func TestImportReportsWhatItCannotUse(t *testing.T) {
+	// typed is a line with a time, a type and the members given.
+	typed := func(members string) string { return `{"time":"2026-11-22T02:00:00Z","type":` + members + `}` }
+	object := func(members string) string { return typed(`"ADDED","object":{` + members + `}`) }
 	tests := []struct{ name, line, reason string }{
 		{"no JSON", `hello`, "not a JSON object of a watch log"},
 		{"an array", `[1]`, "not a JSON object of a watch log"},
@@ -229,28 +237,27 @@ func TestImportReportsWhatItCannotUse(t *testing.T) {
 		{"two readings", `{"type":"MARK","type":"ADDED"}`, "not a JSON object of a watch log: jsontext: duplicate"},
 		{"an empty line", ``, "empty"},
 		{"no time", `{"type":"MARK","mark":{}}`, "no time"},
-		{"a time of another format", `{"time":"Nov 22 02:00","type":"MARK","mark":{}}`, `time "Nov 22 02:00" is not RFC 3339`},
+		{"a time of another format", `{"time":"Nov 22","type":"MARK","mark":{}}`, `time "Nov 22" is not RFC 3339`},
 		{"a time before Unix", `{"time":"0001-01-01T00:00:00Z","type":"MARK","mark":{}}`, "time"},
-		{"a broken clock", `{"time":"2200-01-01T00:00:00Z","type":"MARK","mark":{}}`, "rejected: time 2200-01-01T00:00:00Z is more than a year"},
+		{"a broken clock", `{"time":"2200-01-01T00:00:00Z","type":"MARK","mark":{}}`,
+			"time 2200-01-01T00:00:00Z is more than a year after the start of the log, 2026-11-22T02:00:00Z"},
 		{"no type", `{"time":"2026-11-22T02:00:00Z"}`, "no type"},
-		{"an unknown type", `{"time":"2026-11-22T02:00:00Z","type":"PATCHED"}`, `unknown type "PATCHED"`},
-		{"no object", `{"time":"2026-11-22T02:00:00Z","type":"ADDED"}`, "no object"},
-		{"an object that is null", `{"time":"2026-11-22T02:00:00Z","type":"ADDED","object":null}`, "no object"},
-		{"an object that is a string", `{"time":"2026-11-22T02:00:00Z","type":"ADDED","object":"pod"}`, "not an object of Kubernetes"},
-		{"no kind", `{"time":"2026-11-22T02:00:00Z","type":"ADDED","object":{"apiVersion":"v1"}}`, "the object has no kind"},
-		{"no apiVersion", `{"time":"2026-11-22T02:00:00Z","type":"ADDED","object":{"kind":"Pod"}}`, "the object has no apiVersion"},
-		{"a strange apiVersion", `{"time":"2026-11-22T02:00:00Z","type":"ADDED","object":{"kind":"Pod","apiVersion":"a/b/c"}}`,
-			`the object's apiVersion "a/b/c" is not one`},
-		{"no name", `{"time":"2026-11-22T02:00:00Z","type":"ADDED","object":{"apiVersion":"v1","kind":"Pod"}}`,
-			"the object has no metadata.name"},
-		{"a Secret", `{"time":"2026-11-22T02:00:00Z","type":"ADDED","object":{"apiVersion":"v1","kind":"Secret",` +
-			`"metadata":{"name":"s"}}}`, "a Secret: its content is never recorded"},
-		{"a MARK that says nothing", `{"time":"2026-11-22T02:00:00Z","type":"MARK"}`, `a line of event "mark" without "mark"`},
-		{"an ERROR without Status", `{"time":"2026-11-22T02:00:00Z","type":"ERROR"}`, "ERROR without object"},
-		{"a GAP that is none", `{"time":"2026-11-22T02:00:00Z","type":"GAP","gap":7}`, `"gap" of a GAP line`},
-		{"an EVENT that has its own line", `{"time":"2026-11-22T02:00:00Z","type":"EVENT","event":"added","data":{}}`,
+		{"an unknown type", typed(`"PATCHED"`), `unknown type "PATCHED"`},
+		{"no object", typed(`"ADDED"`), "no object"},
+		{"an object that is null", typed(`"ADDED","object":null`), "no object"},
+		{"an object that is a string", typed(`"ADDED","object":"pod"`), "not an object of Kubernetes"},
+		{"no kind", object(`"apiVersion":"v1"`), "the object has no kind"},
+		{"no apiVersion", object(`"kind":"Pod"`), "the object has no apiVersion"},
+		{"a strange apiVersion", object(`"kind":"Pod","apiVersion":"a/b/c"`), `the object's apiVersion "a/b/c" is not one`},
+		{"no name", object(`"apiVersion":"v1","kind":"Pod"`), "the object has no metadata.name"},
+		{"a Secret", object(`"apiVersion":"v1","kind":"Secret","metadata":{"name":"s"}`),
+			"a Secret: its content is never recorded"},
+		{"a MARK that says nothing", typed(`"MARK"`), `a line of event "mark" without "mark"`},
+		{"an ERROR without Status", typed(`"ERROR"`), "ERROR without object"},
+		{"a GAP that is none", typed(`"GAP","gap":7`), `"gap" of a GAP line`},
+		{"an EVENT that has its own line", typed(`"EVENT","event":"added","data":{}`),
 			`EVENT with event "added"`},
-		{"too deep", `{"time":"2026-11-22T02:00:00Z","type":"MARK","mark":` + strings.Repeat("[", 2000) + strings.Repeat("]", 2000) + `}`,
+		{"too deep", typed(`"MARK","mark":` + strings.Repeat("[", 2000) + strings.Repeat("]", 2000)),
 			"nested more than 1000 deep"},
 		{"too long", strings.Repeat("x", 17<<20), "longer than 16 MiB"},
 	}
@@ -265,7 +272,8 @@ func TestImportReportsWhatItCannotUse(t *testing.T) {
 		t.Errorf("the usable lines (-want +got):\n%s", diff)
 	}
 	if report.Unusable != len(tests) || report.RejectedTotal != len(tests) {
-		t.Fatalf("%d unusable, %d rejected, want %d: %q", report.Unusable, report.RejectedTotal, len(tests), reasons(report))
+		t.Fatalf("%d unusable of %d rejected, want %d: %q",
+			report.Unusable, report.RejectedTotal, len(tests), reasons(report))
 	}
 	got := map[int]string{}
 	for _, rejected := range report.Rejected {
@@ -339,7 +347,8 @@ func TestImportLeavesNothingBehindWhenItFails(t *testing.T) {
 		want string
 	}{
 		{"an empty input", t.Context(), strings.NewReader(""), "the input is empty"},
-		{"a foreign file", t.Context(), strings.NewReader("\x89PNG\r\n\x1a\n…\nIHDR\n"), "not a watch log: none of 4 lines is usable; line 1"},
+		{"a foreign file", t.Context(), strings.NewReader("\x89PNG\r\n\x1a\n…\nIHDR\n"),
+			"not a watch log: none of 4 lines is usable; line 1"},
 		{"a disk that fails", t.Context(), brokenReader{strings.NewReader(one)}, "read line 2: input/output error"},
 		{"an interruption", done, strings.NewReader(one), "import interrupted"},
 	}
@@ -406,7 +415,8 @@ func TestExportSaysWhatALineCannotSay(t *testing.T) {
 	history := []trace.Event{
 		event(trace.Stream, trace.SourceRecorder, trace.Object{Resource: pods}, `{"state":"listed","rv":"5","items":3}`),
 		event(trace.Added, trace.SourceWatch, geese,
-			`{"apiVersion":"zoo.example/v1","kind":"Goose","metadata":{"name":"g","namespace":"ns","uid":"u","resourceVersion":"7"}}`),
+			`{"apiVersion":"zoo.example/v1","kind":"Goose",`+
+				`"metadata":{"name":"g","namespace":"ns","uid":"u","resourceVersion":"7"}}`),
 		event(trace.Mark, trace.SourceRecorder, trace.Object{}, `"a mark may be any JSON: 1.0"`),
 		event("sentinel.ack", trace.SourceSentinel, trace.Object{}, `{"id":18446744073709551615}`),
 		event("error", trace.SourceWatch, trace.Object{}, `{"kind":"Status","code":410}`),

@@ -115,7 +115,8 @@ func (w *wire) content() (trace.Event, error) {
 
 // standard reports whether events of this type have a line type of their own.
 func standard(t trace.Type) bool {
-	return t.IsObject() || slices.Contains([]trace.Type{trace.Bookmark, trace.Mark, trace.Gap, trace.Stream, typeError}, t)
+	others := []trace.Type{trace.Bookmark, trace.Mark, trace.Gap, trace.Stream, typeError}
+	return t.IsObject() || slices.Contains(others, t)
 }
 
 func objectEvent(t trace.Type, object jsontext.Value) (trace.Event, error) {

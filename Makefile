@@ -1,0 +1,75 @@
+# What one can do here. On a fresh machine Go, make and git are enough, and a C
+# compiler for the race detector of `make test`.
+
+GO        ?= go
+GOFMT      = "$$($(GO) env GOROOT)/bin/gofmt"
+FUZZTIME  ?= 20s
+REGO      := policies
+LAB       := cmd/lab
+GOPACKAGE := ./...
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## Show the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: build ## Record a replayed real run in a real API server and judge it
+	@bin/lab demo
+
+.PHONY: build
+build: golang ## Build bin/recorder, bin/verifier and bin/lab
+	@mkdir -p bin
+	$(GO) build -o bin/ ./cmd/recorder ./cmd/verifier
+	@test -x bin/lab || echo "building the lab: it links all of Kubernetes, the first time takes some minutes" >&2
+	cd $(LAB) && $(GO) build -o ../../bin/lab .
+
+.PHONY: test
+test: golang compiler lint ## Everything that has to hold before a commit, with the race detector
+	$(GO) test -race $(GOPACKAGE)
+	cd $(LAB) && $(GO) test ./...
+
+.PHONY: lint
+lint: golang ## Format, vet, staticcheck, and the policies' own tests
+	@unformatted=$$($(GOFMT) -l .); \
+	if [ -n "$$unformatted" ]; then echo "not formatted, run make fmt:"; echo "$$unformatted"; exit 1; fi >&2
+	$(GO) vet $(GOPACKAGE)
+	$(GO) tool staticcheck $(GOPACKAGE)
+	$(GO) tool opa check --strict $(REGO)
+	$(GO) tool opa test $(REGO)
+	cd $(LAB) && $(GO) vet ./...
+
+.PHONY: fmt
+fmt: golang ## Format Go and Rego
+	$(GOFMT) -w .
+	$(GO) tool opa fmt --write $(REGO)
+
+.PHONY: bench
+bench: golang ## Measure, and write docs/performance.md anew
+	$(GO) test -run '^$$' -bench . -benchmem $(GOPACKAGE)
+	$(GO) run ./docs/performance >docs/performance.md.new
+	mv docs/performance.md.new docs/performance.md
+
+.PHONY: fuzz
+fuzz: golang ## Fuzz every parser for FUZZTIME (20s) each
+	@set -e; for file in $$(grep -rl --include='*_test.go' '^func Fuzz' .); do \
+		for name in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\).*/\1/p' $$file); do \
+			(set -x; $(GO) test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) $$(dirname $$file)); \
+		done; \
+	done
+
+# golang says what is wrong when there is no Go or an old one.
+.PHONY: golang
+golang:
+	@found=$$($(GO) env GOVERSION 2>&1) || true; \
+	case "$$found" in \
+	go1.2[6-9]*|go1.[3-9][0-9]*|devel*) ;; \
+	*) echo "Hindsight needs Go 1.26 or newer (https://go.dev/dl/); found: $${found:-none}" >&2; exit 1 ;; \
+	esac
+
+# compiler says what is wrong when the race detector cannot be built.
+.PHONY: compiler
+compiler:
+	@command -v "$$($(GO) env CC)" >/dev/null || { \
+	echo "make test needs a C compiler for the race detector, such as gcc (apt-get install gcc libc6-dev)" >&2; exit 1; }
