@@ -110,6 +110,7 @@ func TestNothingAcknowledgedIsLostWhenTheWriterIsKilled(t *testing.T) {
 }
 
 func TestATraceCanBeReadWhileItIsWritten(t *testing.T) {
+	t.Setenv("TMPDIR", t.TempDir()) // the copies are looked for below
 	path := filepath.Join(t.TempDir(), "trace.db")
 	w, err := trace.Create(path, trace.Run{ID: "live", Origin: trace.OriginImport, Start: time.Unix(1e9, 0)})
 	if err != nil {

@@ -73,7 +73,7 @@ func TestADamagedFileGivesAnErrorNotAPanic(t *testing.T) {
 	for name, data := range map[string][]byte{"sealed": sealed, "unsealed": unsealed} {
 		missed := 0
 		tries := 0
-		for at := 0; at < len(data); at += 97 {
+		for at := 0; at < len(data); at += 193 {
 			broken := bytes.Clone(data)
 			broken[at] ^= 0x41
 			if err := os.WriteFile(path, broken, 0o600); err != nil {
@@ -135,7 +135,6 @@ func TestForeignFilesAreNamedAsSuch(t *testing.T) {
 	dir := t.TempDir()
 	foreign := filepath.Join(dir, "foreign.db")
 	alter(t, foreign, func(tx *bbolt.Tx) error { _, err := tx.CreateBucket([]byte("x")); return err })
-	newer, _ := write(t, trace.Run{ID: "r", Start: time.Now()}, nil, 1)
 	sealed, _ := small(t)
 	future := filepath.Join(dir, "future.db")
 	if err := os.WriteFile(future, sealed, 0o600); err != nil {
@@ -160,7 +159,6 @@ func TestForeignFilesAreNamedAsSuch(t *testing.T) {
 	if _, err := trace.Open(filepath.Join(dir, "missing")); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("a missing file: %v", err)
 	}
-	_ = newer
 }
 
 func TestBombsAndAbsurdLengthsAreRefused(t *testing.T) {

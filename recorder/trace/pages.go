@@ -1,6 +1,7 @@
 package trace
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -93,8 +94,8 @@ func checkPages(path string) error {
 	if have := uint64(info.Size()) / uint64(m.pageSize); m.pages > have {
 		return fmt.Errorf("%w: it is truncated: it has %d pages and needs %d", ErrFormat, have, m.pages)
 	}
-	w := pageWalk{f: f, meta: m, seen: make([]bool, m.pages), head: make([]byte, m.pageSize)}
-	return w.page(m.root, 0)
+	w := pageWalk{f: f, meta: m, seen: make([]bool, m.pages)}
+	return w.page(m.root, keys{}, 0)
 }
 
 // openRegular opens a file for reading, but not a folder or a pipe.
@@ -119,7 +120,6 @@ type pageWalk struct {
 	f    io.ReaderAt
 	meta boltMeta
 	seen []bool
-	head []byte
 }
 
 var errPages = fmt.Errorf("%w: its page structure is damaged", ErrFormat)
@@ -127,17 +127,33 @@ var errPages = fmt.Errorf("%w: its page structure is damaged", ErrFormat)
 // maxPageDepth is far more than a B+ tree of this size can have.
 const maxPageDepth = 32
 
+// keys is the range that the keys below a page must lie in, [from, to); to nil
+// means no end.
+type keys struct{ from, to []byte }
+
+// admit takes the next key of a page, which must be greater than the one before.
+func (k *keys) admit(key []byte, first bool) error {
+	order := bytes.Compare(key, k.from)
+	if order < 0 || order == 0 && !first || k.to != nil && bytes.Compare(key, k.to) >= 0 {
+		return errPages
+	}
+	k.from = key
+	return nil
+}
+
 // page checks one page and what is below it.
-func (w *pageWalk) page(id uint64, depth int) error {
+func (w *pageWalk) page(id uint64, in keys, depth int) error {
 	if id < 2 || id >= w.meta.pages || w.seen[id] || depth > maxPageDepth {
 		return errPages
 	}
 	le := binary.LittleEndian
-	if _, err := w.f.ReadAt(w.head[:pageHeaderSize], int64(id)*w.meta.pageSize); err != nil {
+	at := int64(id) * w.meta.pageSize
+	head := make([]byte, pageHeaderSize)
+	if _, err := w.f.ReadAt(head, at); err != nil {
 		return errPages
 	}
-	flags, count, overflow := le.Uint16(w.head[8:]), int(le.Uint16(w.head[10:])), uint64(le.Uint32(w.head[12:]))
-	if le.Uint64(w.head) != id || id+overflow >= w.meta.pages || flags != pageBranch && flags != pageLeaf {
+	flags, count, overflow := le.Uint16(head[8:]), int(le.Uint16(head[10:])), uint64(le.Uint32(head[12:]))
+	if le.Uint64(head) != id || id+overflow >= w.meta.pages || flags != pageBranch && flags != pageLeaf {
 		return errPages
 	}
 	for i := id; i <= id+overflow; i++ {
@@ -151,16 +167,100 @@ func (w *pageWalk) page(id uint64, depth int) error {
 		return errPages
 	}
 	elements := make([]byte, count*elementSize)
-	if _, err := w.f.ReadAt(elements, int64(id)*w.meta.pageSize+pageHeaderSize); err != nil {
+	if _, err := w.f.ReadAt(elements, at+pageHeaderSize); err != nil {
 		return errPages
 	}
-	for i := range count {
-		e := elements[i*elementSize:]
+	p := pageElements{f: w.f, at: at, size: size, elements: elements}
+	if flags == pageBranch {
+		return w.branch(p, in, depth)
+	}
+	return w.leaf(p, in, depth)
+}
+
+// pageElements are the elements of one page.
+type pageElements struct {
+	f        io.ReaderAt
+	at, size int64 // of the page
+	elements []byte
+}
+
+func (p pageElements) count() int { return len(p.elements) / elementSize }
+
+// field returns the 32 bit number at this offset of element i.
+func (p pageElements) field(i, offset int) int64 {
+	return int64(binary.LittleEndian.Uint32(p.elements[i*elementSize+offset:]))
+}
+
+// key returns the key of element i, which lies pos bytes behind the element,
+// and where it ends in the page.
+func (p pageElements) key(i int, pos, size int64) (key []byte, end int64, err error) {
+	from := int64(pageHeaderSize+i*elementSize) + pos
+	end = from + size
+	if end > p.size || size > maxKeySize {
+		return nil, 0, errPages
+	}
+	key = make([]byte, size)
+	if _, err := p.f.ReadAt(key, p.at+from); err != nil {
+		return nil, 0, errPages
+	}
+	return key, end, nil
+}
+
+// maxKeySize is bbolt's.
+const maxKeySize = 32768
+
+// branch checks elements of pos u32, ksize u32, page u64.
+func (w *pageWalk) branch(p pageElements, in keys, depth int) error {
+	all := make([][]byte, p.count())
+	for i := range all {
 		var err error
-		if flags == pageBranch {
-			err = w.branch(e, int64(pageHeaderSize+i*elementSize), size, depth)
+		if all[i], _, err = p.key(i, p.field(i, 0), p.field(i, 4)); err != nil {
+			return err
+		}
+		if err := in.admit(all[i], i == 0); err != nil {
+			return err
+		}
+	}
+	for i, key := range all {
+		below := keys{key, in.to}
+		if i+1 < len(all) {
+			below.to = all[i+1]
+		}
+		child := binary.LittleEndian.Uint64(p.elements[i*elementSize+8:])
+		if err := w.page(child, below, depth+1); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// leaf checks elements of flags u32, pos u32, ksize u32, vsize u32. The value of
+// a bucket is its root page u64 and a sequence u64, then, when the root is 0, a
+// page of its own inline.
+func (w *pageWalk) leaf(p pageElements, in keys, depth int) error {
+	for i := range p.count() {
+		key, val, err := p.key(i, p.field(i, 4), p.field(i, 8))
+		if err != nil {
+			return err
+		}
+		if err := in.admit(key, i == 0); err != nil {
+			return err
+		}
+		end := val + p.field(i, 12)
+		if end > p.size {
+			return errPages
+		}
+		if p.field(i, 0)&bucketLeaf == 0 {
+			continue
+		}
+		value := make([]byte, min(end-val, w.meta.pageSize))
+		if _, err := w.f.ReadAt(value, p.at+val); err != nil || len(value) < 16 {
+			return errPages
+		}
+		if root := binary.LittleEndian.Uint64(value); root != 0 {
+			err = w.page(root, keys{}, depth+1)
 		} else {
-			err = w.leaf(e, int64(id)*w.meta.pageSize, int64(pageHeaderSize+i*elementSize), size, depth)
+			err = checkInline(value[16:])
 		}
 		if err != nil {
 			return err
@@ -169,54 +269,28 @@ func (w *pageWalk) page(id uint64, depth int) error {
 	return nil
 }
 
-// branch checks an element: pos u32, ksize u32, page u64.
-func (w *pageWalk) branch(e []byte, at, size int64, depth int) error {
-	le := binary.LittleEndian
-	if at+int64(le.Uint32(e))+int64(le.Uint32(e[4:])) > size {
-		return errPages
-	}
-	return w.page(le.Uint64(e[8:]), depth+1)
-}
-
-// leaf checks an element: flags u32, pos u32, ksize u32, vsize u32. The value
-// of a bucket is its root page u64 and a sequence u64, then, when the root is 0,
-// a page of its own inline.
-func (w *pageWalk) leaf(e []byte, page, at, size int64, depth int) error {
-	le := binary.LittleEndian
-	key := at + int64(le.Uint32(e[4:]))
-	val := key + int64(le.Uint32(e[8:]))
-	end := val + int64(le.Uint32(e[12:]))
-	if end > size {
-		return errPages
-	}
-	if le.Uint32(e)&bucketLeaf == 0 {
-		return nil
-	}
-	value := make([]byte, min(end-val, w.meta.pageSize))
-	if _, err := w.f.ReadAt(value, page+val); err != nil || len(value) < 16 {
-		return errPages
-	}
-	if root := le.Uint64(value); root != 0 {
-		return w.page(root, depth+1)
-	}
-	return checkInline(value[16:])
-}
-
 // checkInline checks the page of a small bucket, which holds no buckets.
-func checkInline(p []byte) error {
+func checkInline(b []byte) error {
 	le := binary.LittleEndian
-	if len(p) < pageHeaderSize || le.Uint16(p[8:]) != pageLeaf || le.Uint32(p[12:]) != 0 {
+	if len(b) < pageHeaderSize || le.Uint16(b[8:]) != pageLeaf || le.Uint32(b[12:]) != 0 {
 		return errPages
 	}
-	count := int(le.Uint16(p[10:]))
+	count := int(le.Uint16(b[10:]))
+	if pageHeaderSize+count*elementSize > len(b) {
+		return errPages
+	}
+	elements := b[pageHeaderSize : pageHeaderSize+count*elementSize]
+	p := pageElements{f: bytes.NewReader(b), size: int64(len(b)), elements: elements}
+	in := keys{}
 	for i := range count {
-		at := pageHeaderSize + i*elementSize
-		if at+elementSize > len(p) {
-			return errPages
+		key, val, err := p.key(i, p.field(i, 4), p.field(i, 8))
+		if err != nil {
+			return err
 		}
-		e := p[at:]
-		end := int64(at) + int64(le.Uint32(e[4:])) + int64(le.Uint32(e[8:])) + int64(le.Uint32(e[12:]))
-		if end > int64(len(p)) || le.Uint32(e)&bucketLeaf != 0 {
+		if err := in.admit(key, i == 0); err != nil {
+			return err
+		}
+		if val+p.field(i, 12) > int64(len(b)) || p.field(i, 0)&bucketLeaf != 0 {
 			return errPages
 		}
 	}

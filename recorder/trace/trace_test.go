@@ -10,8 +10,8 @@ import (
 )
 
 func TestEveryVersionOfARecordingComesBackAsItWasRecorded(t *testing.T) {
-	for _, file := range recordings(t) {
-		for _, batch := range []int{1, 7, 5000} {
+	for i, file := range recordings(t) {
+		for _, batch := range [][]int{{1, 5000}, {7}, {500}}[i] {
 			run, want := load(t, file)
 			path, w := write(t, run, want, batch)
 			check := func(when string) {
