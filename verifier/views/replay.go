@@ -107,7 +107,7 @@ func (r *replay) peak(v *volume) int64 {
 func (r *replay) takePoint(v *volume, p volumePoint) {
 	before, known := r.at[v]
 	request := requestPoint{
-		moment: p.moment, Volume: v.name, Instance: v.instance, How: howChanged,
+		moment: p.moment, Volume: v.name, UID: v.uid, Instance: v.instance, How: howChanged,
 		From: before.request, To: p.request, Peak: r.peak(v), Spec: r.spec, Inferred: p.inferred,
 	}
 	if r.state >= 0 {

@@ -57,6 +57,7 @@ type storageSpec struct {
 type requestPoint struct {
 	moment
 	Volume    string `json:"volume"`
+	UID       string `json:"uid"`
 	Instance  string `json:"instance"`
 	How       string `json:"how"`
 	From      int64  `json:"from"`

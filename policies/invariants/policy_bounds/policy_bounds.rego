@@ -207,6 +207,22 @@ violation contains {
 	count(_earlier(growth.rise)) >= budget
 }
 
+# The status itself says that one more action was taken than the block in force has.
+violation contains {
+	"code": "over_budget", "seq": {spec.seq, status.seq}, "got": status.actions, "want": spec.max_actions,
+} if {
+	some i, status in input.statuses
+	status.actions > input.statuses[i - 1].actions
+	specs := [spec |
+		some spec in rises.candidates(input.specs, status, _skew)
+		_dynamic(spec)
+	]
+	every candidate in specs {
+		status.actions > candidate.max_actions
+	}
+	some spec in specs
+}
+
 _planned(rise) := {growth.rise.seq |
 	some growth in _growth
 	growth.kinds == {"ScheduledGrow"}
