@@ -62,7 +62,7 @@ func numbered(n uint64) trace.Event {
 
 func TestNothingAcknowledgedIsLostWhenTheWriterIsKilled(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "trace.db")
-	for kill := range 12 {
+	for kill := range 6 {
 		cmd := exec.Command(os.Args[0])
 		cmd.Env = append(os.Environ(), crashEnv+"="+path)
 		out, err := cmd.StdoutPipe()
@@ -74,7 +74,7 @@ func TestNothingAcknowledgedIsLostWhenTheWriterIsKilled(t *testing.T) {
 		}
 		acknowledged := uint64(0)
 		lines := bufio.NewScanner(out)
-		for i := 0; i < 20+kill*37 && lines.Scan(); i++ {
+		for i := 0; i < 20+kill*23 && lines.Scan(); i++ {
 			n, err := strconv.ParseUint(lines.Text(), 10, 64)
 			if err != nil {
 				t.Fatalf("the writer says %q", lines.Text())

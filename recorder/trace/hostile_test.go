@@ -17,11 +17,11 @@ import (
 	"github.com/hindsight-project/hindsight/recorder/trace"
 )
 
-// small is a sealed trace of a hundred real events, and the same unsealed.
+// small is a sealed trace of thirty real events, and the same unsealed.
 func small(t testing.TB) (sealed, unsealed []byte) {
 	t.Helper()
 	run, events := load(t, "../testdata/growth.jsonl.zst")
-	path, w := write(t, run, events[:100], 10)
+	path, w := write(t, run, events[:30], 7)
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -73,7 +73,7 @@ func TestADamagedFileGivesAnErrorNotAPanic(t *testing.T) {
 	for name, data := range map[string][]byte{"sealed": sealed, "unsealed": unsealed} {
 		missed := 0
 		tries := 0
-		for at := 0; at < len(data); at += 193 {
+		for at := 0; at < len(data); at += 331 {
 			broken := bytes.Clone(data)
 			broken[at] ^= 0x41
 			if err := os.WriteFile(path, broken, 0o600); err != nil {
