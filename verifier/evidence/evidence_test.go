@@ -58,8 +58,8 @@ func write(t *testing.T, list ...trace.Event) *trace.Reader {
 
 // version is an event about the object x of a resource; body is the rest of its JSON.
 func version(of trace.Resource, kind trace.Type, rv int, body string) trace.Event {
-	data := fmt.Sprintf(`{"apiVersion":%q,"kind":%q,"metadata":{"name":"x","namespace":"ds","uid":"u","resourceVersion":"%d"}%s}`,
-		of.APIVersion(), of.Kind, rv, body)
+	data := fmt.Sprintf(`{"apiVersion":%q,"kind":%q,
+		"metadata":{"name":"x","namespace":"ds","uid":"u","resourceVersion":"%d"}%s}`, of.APIVersion(), of.Kind, rv, body)
 	return trace.Event{
 		Type: kind, Object: trace.Object{Resource: of, Namespace: "ds", Name: "x", UID: "u"}, Data: json.RawMessage(data),
 	}
@@ -186,7 +186,8 @@ func TestEventsThatAreNoChangesOfObjects(t *testing.T) {
 		{
 			"a stream",
 			trace.Event{
-				Type: trace.Stream, Object: trace.Object{Resource: pvcs}, Data: marshal(t, trace.StreamRecord{State: "broken", Reason: "EOF"}),
+				Type: trace.Stream, Object: trace.Object{Resource: pvcs},
+				Data: marshal(t, trace.StreamRecord{State: "broken", Reason: "EOF"}),
 			},
 			[]string{"broken: EOF"},
 		},

@@ -3,68 +3,95 @@ package policy
 import (
 	"encoding/json"
 	"fmt"
+	"runtime"
+	"slices"
 
 	"github.com/open-policy-agent/opa/v1/ast"
-	"github.com/open-policy-agent/opa/v1/storage"
-	"github.com/open-policy-agent/opa/v1/storage/inmem"
+	"golang.org/x/sync/errgroup"
 )
-
-// engine is what an evaluation needs beside the policy and the document.
-type engine struct {
-	compiler *ast.Compiler
-	store    storage.Store // {"params": …}
-}
 
 // answer is the variable of a policy's query.
 const answer = ast.Var("answer")
 
 var paramsRef = ast.MustParseRef("data.params")
 
-// compile compiles the files together and prepares the query of each policy.
-func compile(sources []source, params map[string]any, o Options, problems *Problems) (engine, error) {
-	compiler := newCompiler(sources, params, o, Capabilities())
-	if compiler.Failed() {
-		diagnose(sources, params, o, problems)
-		if len(problems.List) == 0 {
-			problems.addError("", compiler.Errors)
-		}
-		return engine{}, problems.err()
+// compile compiles every policy with the libraries that it needs and prepares
+// its query. Each has a compiler of its own: OPA stops at the first stage that
+// fails, so that a mistake in one policy would hide those in the others, and
+// separate ones compile side by side.
+func compile(sources []source, params map[string]any, o Options, problems *Problems) {
+	capabilities := Capabilities()
+	if len(problems.List) > 0 { // forbidden calls are told already, with better words
+		capabilities = ast.CapabilitiesForThisVersion()
 	}
-	for _, s := range sources {
-		if s.policy == nil {
-			continue
-		}
-		query, err := compiler.QueryCompiler().Compile(s.policy.body())
-		if err != nil {
-			problems.addError(s.file, err)
-		}
-		s.policy.query = query
-	}
-	store := inmem.NewFromObjectWithOpts(map[string]any{"params": params}, inmem.OptRoundTripOnWrite(true))
-	return engine{compiler: compiler, store: store}, problems.err()
-}
-
-// diagnose compiles every policy with the libraries only. The compiler stops at
-// the first stage that fails, so that a mistake in one policy would hide those
-// in the others.
-func diagnose(sources []source, params map[string]any, o Options, problems *Problems) {
 	var libs []source
+	var units [][]source
 	for _, s := range sources {
-		if s.policy == nil {
+		if s.isLib() {
 			libs = append(libs, s)
 		}
 	}
-	report := func(sources []source) {
-		if c := newCompiler(sources, params, o, ast.CapabilitiesForThisVersion()); c.Failed() {
-			problems.addError("", c.Errors)
-		}
-	}
-	report(libs)
 	for _, s := range sources {
-		if s.policy != nil {
-			report(append(libs[:len(libs):len(libs)], s))
+		units = append(units, closure(s, libs))
+	}
+	found := make([]Problems, len(units))
+	inParallel(len(units), func(i int) {
+		compiler := newCompiler(units[i], params, o, capabilities)
+		if compiler.Failed() {
+			found[i].addError("", compiler.Errors)
+		} else if p := units[i][0].policy; p != nil {
+			p.prepare(compiler, &found[i])
+		}
+	})
+	for _, p := range found {
+		problems.List = append(problems.List, p.List...)
+	}
+}
+
+// closure returns the file and the libraries that it needs, directly or not.
+func closure(s source, libs []source) []source {
+	out := []source{s}
+	for i := 0; i < len(out); i++ {
+		for _, lib := range libs {
+			taken := slices.ContainsFunc(out, func(t source) bool { return t.file == lib.file })
+			if !taken && names(out[i].module, lib.module.Package.Path) {
+				out = append(out, lib)
+			}
 		}
 	}
+	return out
+}
+
+// names reports whether a module refers to anything below a path.
+func names(m *ast.Module, path ast.Ref) bool {
+	found := false
+	ast.WalkRefs(m, func(ref ast.Ref) bool {
+		found = found || ref.HasPrefix(path)
+		return found
+	})
+	return found
+}
+
+// prepare compiles the query of the policy.
+func (p *Policy) prepare(compiler *ast.Compiler, problems *Problems) {
+	query, err := compiler.QueryCompiler().Compile(p.body())
+	if err != nil {
+		problems.addError(p.File, err)
+	}
+	p.compiler, p.query = compiler, query
+}
+
+// inParallel calls do for 0 … n-1, as many at a time as there are processors.
+func inParallel(n int, do func(i int)) {
+	var group errgroup.Group
+	group.SetLimit(runtime.GOMAXPROCS(0))
+	for i := range n {
+		group.Go(func() error {
+			do(i)
+			return nil
+		})
+	}
+	_ = group.Wait()
 }
 
 // newCompiler compiles the files strictly, type-checked against the schemas of

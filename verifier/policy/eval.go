@@ -17,10 +17,6 @@ import (
 	"github.com/hindsight-project/hindsight/verifier/verdict"
 )
 
-// Timeout is how long one policy may think about one document. The slowest
-// policy measured takes microseconds: whatever gets here loops.
-const Timeout = 20 * time.Second
-
 // Document is one document of a view, ready to be the input of its policies.
 type Document struct {
 	View   string
@@ -51,11 +47,11 @@ type task struct {
 // evaluation as a whole, such as a context that was cancelled; the failure of
 // one policy is its verdict.
 func (s *Set) Evaluate(ctx context.Context, docs []Document) ([]verdict.Policy, error) {
-	txn, err := s.engine.store.NewTransaction(ctx)
+	txn, err := s.store.NewTransaction(ctx)
 	if err != nil {
 		return nil, err
 	}
-	defer s.engine.store.Abort(ctx, txn)
+	defer s.store.Abort(ctx, txn)
 
 	var tasks []task
 	for _, p := range s.Policies {
@@ -107,10 +103,10 @@ func (s *Set) evaluate(ctx context.Context, txn storage.Transaction, p *Policy, 
 		}
 	}()
 	cancel := topdown.NewCancel()
-	defer time.AfterFunc(Timeout, cancel.Cancel).Stop()
+	defer time.AfterFunc(s.timeout, cancel.Cancel).Stop()
 	query := topdown.NewQuery(p.query).
-		WithCompiler(s.engine.compiler).
-		WithStore(s.engine.store).
+		WithCompiler(p.compiler).
+		WithStore(s.store).
 		WithTransaction(txn).
 		WithInput(ast.NewTerm(doc.Input)).
 		WithStrictBuiltinErrors(true).
@@ -124,7 +120,7 @@ func (s *Set) evaluate(ctx context.Context, txn storage.Transaction, p *Policy, 
 	})
 	switch {
 	case topdown.IsCancel(err):
-		return result{err: fmt.Errorf("%s: gave no answer within %s", p.File, Timeout)}
+		return result{err: fmt.Errorf("%s: gave no answer within %s", p.File, s.timeout)}
 	case err != nil:
 		return result{err: err}
 	case found == nil:

@@ -11,8 +11,11 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/storage"
+	"github.com/open-policy-agent/opa/v1/storage/inmem"
 )
 
 // Policy is one policy that was found fit to judge.
@@ -29,6 +32,8 @@ type Policy struct {
 	rules map[string]bool // the public ones that it has
 	lines map[string]int  // "violation/<code>", "unknown/<reason>"; "" is the first violation
 	query ast.Body        // compiled; yields the public rules as one object
+
+	compiler *ast.Compiler // of this policy and the libraries that it needs
 }
 
 // Options says how to load a set of policies.
@@ -38,9 +43,16 @@ type Options struct {
 	Params  []string // overrides, key.name=value
 	Only    []string // ids of the policies to evaluate; empty: all
 
+	// Timeout is how long one policy may think about one document; 0: DefaultTimeout.
+	Timeout time.Duration
+
 	Views  []string                         // names of the views, for errors
 	Schema func(view string) ([]byte, bool) // JSON schema of one document of a view
 }
+
+// DefaultTimeout is far beyond what an honest policy needs for one document,
+// which is microseconds to milliseconds: what gets there does not end.
+const DefaultTimeout = 20 * time.Second
 
 // Set is a compiled set of policies, safe for concurrent use.
 type Set struct {
@@ -48,7 +60,8 @@ type Set struct {
 	Digest   string    // of the Rego and of the parameters in force: "sha256:…"
 	CIClass  string
 
-	engine engine
+	store   storage.Store // {"params": …}
+	timeout time.Duration
 }
 
 // Load reads, checks and compiles the policies below the root of fsys. Its
@@ -62,7 +75,7 @@ func Load(fsys fs.FS, o Options) (*Set, error) {
 	}
 	sources, digest := parse(fsys, problems)
 	forbidden := forbiddenNamesOf(ast.CapabilitiesForThisVersion())
-	set := &Set{CIClass: o.CIClass}
+	set := &Set{CIClass: o.CIClass, timeout: cmp.Or(o.Timeout, DefaultTimeout)}
 	for i := range sources {
 		sources[i].lint(forbidden, problems)
 		if p := sources[i].policy; p != nil {
@@ -73,13 +86,11 @@ func Load(fsys fs.FS, o Options) (*Set, error) {
 		return cmp.Or(cmp.Compare(a.ID, b.ID), cmp.Compare(a.File, b.File))
 	})
 	set.check(o, problems)
+	compile(sources, params, o, problems)
 	if err := problems.err(); err != nil {
-		diagnose(sources, params, o, problems)
-		return nil, problems.err()
-	}
-	if set.engine, err = compile(sources, params, o, problems); err != nil {
 		return nil, err
 	}
+	set.store = inmem.NewFromObject(map[string]any{"params": params})
 	set.Digest = digestOf(digest, params)
 	for _, s := range sources {
 		if s.policy != nil {
@@ -90,8 +101,10 @@ func Load(fsys fs.FS, o Options) (*Set, error) {
 }
 
 // parse reads every file of the set but the tests, in the order of their paths.
+// The second result is a digest of what was read.
 func parse(fsys fs.FS, problems *Problems) ([]source, []byte) {
-	var sources []source
+	var files []string
+	var texts [][]byte
 	hash := sha256.New()
 	err := fs.WalkDir(fsys, ".", func(file string, entry fs.DirEntry, err error) error {
 		switch {
@@ -103,28 +116,33 @@ func parse(fsys fs.FS, problems *Problems) ([]source, []byte) {
 			return nil
 		}
 		text, err := fs.ReadFile(fsys, file)
-		if err != nil {
-			return err
-		}
+		files, texts = append(files, file), append(texts, text)
 		fmt.Fprintf(hash, "%s %d\n%s", file, len(text), text)
-		options := ast.ParserOptions{ProcessAnnotation: true, RegoVersion: ast.RegoV1}
-		module, err := ast.ParseModuleWithOpts(file, string(text), options)
-		switch {
-		case err != nil:
-			problems.addError(file, err)
-		case module == nil:
-			problems.add(file, 0, "the file is empty")
-		default:
-			sources = append(sources, source{file: file, module: module})
-		}
-		return nil
+		return err
 	})
-	var missing *fs.PathError
-	switch {
-	case errors.As(err, &missing):
-		problems.add("", 0, "cannot read the policies: %v", missing.Err)
-	case err != nil:
+	if err != nil {
+		var at *fs.PathError
+		if errors.As(err, &at) {
+			err = at.Err
+		}
 		problems.add("", 0, "cannot read the policies: %v", err)
+	}
+	modules := make([]*ast.Module, len(files))
+	found := make([]Problems, len(files))
+	inParallel(len(files), func(i int) {
+		options := ast.ParserOptions{ProcessAnnotation: true, RegoVersion: ast.RegoV1}
+		module, err := ast.ParseModuleWithOpts(files[i], string(texts[i]), options)
+		if err != nil {
+			found[i].addError(files[i], err)
+		}
+		modules[i] = module
+	})
+	var sources []source
+	for i, module := range modules {
+		problems.List = append(problems.List, found[i].List...)
+		if module != nil && len(found[i].List) == 0 {
+			sources = append(sources, source{file: files[i], module: module})
+		}
 	}
 	return sources, hash.Sum(nil)
 }

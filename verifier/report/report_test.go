@@ -86,12 +86,16 @@ func sample() verdict.Run {
 				Assumptions: []verdict.Assumption{
 					{Code: "imported", Subject: "persistentvolumeclaims in ds", Text: "As complete as the log it was imported from."},
 					{Code: "imported", Subject: "pods in ds", Text: "As complete as the log it was imported from."},
-					{Code: "gap", Subject: "persistentvolumeclaims in ds", Text: "Not seen between +1.0s and +60.0s (seq 40 to 41): watch expired."},
+					{
+						Code: "gap", Subject: "persistentvolumeclaims in ds",
+						Text: "Not seen between +1.0s and +60.0s (seq 40 to 41): watch expired.",
+					},
 				},
 				Policies: []verdict.Policy{
 					{
-						ID: "convergence-resumes", Title: "Growth resumes after a disruption", Promise: "What was interrupted is finished.",
-						View: "operation", ExercisedMin: 2, ExercisedIn: "disruption", File: "a/c/c.rego", Line: 3,
+						ID: "convergence-resumes", Title: "Growth resumes after a disruption",
+						Promise: "What was interrupted is finished.",
+						View:    "operation", ExercisedMin: 2, ExercisedIn: "disruption", File: "a/c/c.rego", Line: 3,
 						Entities: []verdict.Entity{{Entity: "ds/pg/data", Verdict: verdict.Vacuous, Exercised: 1, Reached: 4}},
 					},
 					{
@@ -124,7 +128,8 @@ func sample() verdict.Run {
 									Class: verdict.Infrastructure, Reason: "attach_wait", NS: int64(1790 * time.Second), Seq: []uint64{800, 2204},
 								}},
 								Events: []verdict.Event{
-									at(812, 83, "spec.resources.requests.storage: 1Gi → 5Gi"), at(813, 90, "status.capacity.storage: 1Gi → 5Gi"),
+									at(812, 83, "spec.resources.requests.storage: 1Gi → 5Gi"),
+									at(813, 90, "status.capacity.storage: 1Gi → 5Gi"),
 								},
 							},
 							{
@@ -142,7 +147,8 @@ func sample() verdict.Run {
 						ID: "status-coherence", Title: "The status tells the truth", Promise: "Status and PVCs agree.", View: "storage",
 						ExercisedMin: 1, File: "a/s/s.rego", Line: 3,
 						Entities: []verdict.Entity{
-							{Entity: "ds/pg/PG_DATA", Verdict: verdict.Held, Exercised: 7, Reached: 7}, {Entity: "ds/pg/tbs", Verdict: verdict.Vacuous},
+							{Entity: "ds/pg/PG_DATA", Verdict: verdict.Held, Exercised: 7, Reached: 7},
+							{Entity: "ds/pg/tbs", Verdict: verdict.Vacuous},
 						},
 					},
 				},
@@ -152,7 +158,10 @@ func sample() verdict.Run {
 				File: "quiet.db", Digest: "sha256:89ab",
 				Run:         &trace.Run{ID: "r2", Origin: "attach", Start: start, Namespaces: []string{"ds"}},
 				Certificate: &trace.Certificate{Sealed: true},
-				Policies:    []verdict.Policy{{ID: "idempotency", Title: "One intent, one action", Promise: "An action is not repeated.", View: "operation", ExercisedMin: 1}},
+				Policies: []verdict.Policy{{
+					ID: "idempotency", Title: "One intent, one action", Promise: "An action is not repeated.",
+					View: "operation", ExercisedMin: 1,
+				}},
 			},
 		},
 	}
@@ -223,7 +232,8 @@ func TestManyFindingsAreCountedNotHidden(t *testing.T) {
 	for range 30 {
 		p.Findings = append(p.Findings, p.Findings[0])
 	}
-	if out := string(write(t, "text", run, report.Options{})); !strings.Contains(out, "12 more findings of this policy are in -o json") {
+	out := string(write(t, "text", run, report.Options{}))
+	if !strings.Contains(out, "12 more findings of this policy are in -o json") {
 		t.Error("the findings that are left out are not counted")
 	}
 	if out := write(t, "json", run, report.Options{}); bytes.Count(out, []byte(`"above_limit"`)) != 31 {

@@ -1,0 +1,175 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/hindsight-project/hindsight/verifier"
+	"github.com/hindsight-project/hindsight/verifier/report"
+	"github.com/hindsight-project/hindsight/verifier/verdict"
+)
+
+// policyFlags choose the policies and their parameters.
+type policyFlags struct {
+	dir     string
+	ciClass string
+	params  []string
+}
+
+func (f *policyFlags) bind(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&f.dir, "policies", "", "directory of policies (default: those built in)")
+	cmd.Flags().StringVar(&f.ciClass, "ci-class", "", "profile of the thresholds: medium or slow (default medium)")
+	cmd.Flags().StringArrayVar(&f.params, "param", nil, "override one threshold, as `POLICY.NAME=VALUE`; repeatable")
+}
+
+// options returns the options that the flags stand for.
+func (f *policyFlags) options() verifier.Options {
+	o := verifier.Options{CIClass: f.ciClass, Params: f.params}
+	if f.dir != "" {
+		o.Policies, o.Root = os.DirFS(f.dir), f.dir
+	}
+	return o
+}
+
+// checkOptions are the flags of check.
+type checkOptions struct {
+	policyFlags
+	streams
+	only   []string
+	allow  []string
+	output string
+	color  string
+
+	format     report.Format
+	allowances []verdict.Allowance
+}
+
+func newCheck(s streams) *cobra.Command {
+	o := checkOptions{streams: s}
+	cmd := &cobra.Command{
+		Use:   "check TRACE…",
+		Short: "Judge traces and print the verdict",
+		Long: `check asks the policies about every trace and prints what it found: first what is
+violated, with the events that show it; then what the recording cannot decide;
+then what held, and how often it was put to the test. - reads a trace from
+standard input.
+
+Exit codes:
+  0    every policy held, or what did not was allowed by name
+  1    violated
+  2    could not run: usage, policies or a trace that cannot be read, a policy that failed
+  3    not violated, but inconclusive or vacuous
+  130  interrupted`,
+		Example: `  # one trace, by the policies that are built in
+  verifier check growth.db
+
+  # several traces, for a script
+  verifier check -o json growth.db node-drain.db
+
+  # your own policies, and one of them only
+  verifier check --policies policies/ --policy policy-bounds growth.db
+
+  # slow storage, one threshold of your own
+  verifier check --ci-class slow --param policy-bounds.reach_ns=600000000000 growth.db
+
+  # a run that is known to have no disruption
+  verifier check --allow vacuous=convergence-resumes growth.db
+
+  # from a pipe
+  verifier check - < growth.db`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return errors.New("check needs a trace file, such as: verifier check growth.db")
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := o.complete(args); err != nil {
+				return err
+			}
+			return o.run(cmd.Context(), args)
+		},
+	}
+	o.bind(cmd)
+	cmd.Flags().StringArrayVar(&o.only, "policy", nil, "ask this policy only, by its `ID`; repeatable")
+	cmd.Flags().StringArrayVar(&o.allow, "allow", nil,
+		"let a policy pass that is vacuous or inconclusive, as `VERDICT=ID`; repeatable, shown in the report")
+	cmd.Flags().StringVarP(&o.output, "output", "o", report.Formats()[0].Name, "output format: "+formatNames())
+	cmd.Flags().StringVar(&o.color, "color", "auto", "colours: auto, always or never")
+	return cmd
+}
+
+func formatNames() string {
+	var names []string
+	for _, f := range report.Formats() {
+		names = append(names, f.Name)
+	}
+	return strings.Join(names, " or ")
+}
+
+// complete turns the flags into what run needs, and refuses what makes no sense.
+func (o *checkOptions) complete(paths []string) (err error) {
+	if o.format, err = report.Named(o.output); err != nil {
+		return err
+	}
+	if o.color != "auto" && o.color != "always" && o.color != "never" {
+		return fmt.Errorf("--color is %q, must be auto, always or never", o.color)
+	}
+	for _, a := range o.allow {
+		allowance, err := parseAllowance(a)
+		if err != nil {
+			return err
+		}
+		o.allowances = append(o.allowances, allowance)
+	}
+	stdin := 0
+	for _, path := range paths {
+		if path == verifier.Stdin {
+			stdin++
+		}
+	}
+	if stdin > 1 {
+		return errors.New("standard input (-) holds one trace, it is named twice")
+	}
+	return nil
+}
+
+func parseAllowance(text string) (verdict.Allowance, error) {
+	word, id, ok := strings.Cut(text, "=")
+	level, err := verdict.ParseLevel(word)
+	if !ok || id == "" || err != nil || (level != verdict.Vacuous && level != verdict.Inconclusive) {
+		return verdict.Allowance{}, fmt.Errorf("--allow %s: want vacuous=ID or inconclusive=ID", text)
+	}
+	return verdict.Allowance{Verdict: level, Policy: id}, nil
+}
+
+func (o *checkOptions) run(ctx context.Context, paths []string) error {
+	options := o.policyFlags.options()
+	options.Only, options.Allow, options.Stdin = o.only, o.allowances, o.in
+	run, err := verifier.Check(ctx, paths, options)
+	if err != nil {
+		return err
+	}
+	if err := o.format.Write(o.out, run, report.Options{Color: o.colored()}); err != nil {
+		return fmt.Errorf("write the report: %w", err)
+	}
+	if run.ExitCode != verdict.ExitHeld {
+		return exitCode(run.ExitCode)
+	}
+	return nil
+}
+
+// colored decides about colours: NO_COLOR and dumb terminals switch auto off.
+func (o *checkOptions) colored() bool {
+	if o.color != "auto" {
+		return o.color == "always"
+	}
+	file, ok := o.out.(*os.File)
+	return ok && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb" && term.IsTerminal(int(file.Fd()))
+}

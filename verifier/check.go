@@ -1,0 +1,177 @@
+package verifier
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"slices"
+
+	"github.com/hindsight-project/hindsight/policies"
+	"github.com/hindsight-project/hindsight/recorder/trace"
+	"github.com/hindsight-project/hindsight/verifier/evidence"
+	"github.com/hindsight-project/hindsight/verifier/policy"
+	"github.com/hindsight-project/hindsight/verifier/verdict"
+	"github.com/hindsight-project/hindsight/verifier/views"
+)
+
+// Stdin is the path that means: a trace on standard input.
+const Stdin = "-"
+
+// Options says by what traces are judged.
+type Options struct {
+	Policies fs.FS               // nil: the default set
+	Root     string              // how Policies is called in errors
+	CIClass  string              // profile of the parameters; empty: policy.BaseClass
+	Params   []string            // overrides, key.name=value
+	Only     []string            // ids of the policies to ask; empty: all
+	Allow    []verdict.Allowance // what may pass the gate
+	Stdin    io.Reader           // what Stdin reads; nil: nothing
+}
+
+// LoadPolicies loads the policies that the options name. Its error lists
+// everything that is wrong with them.
+func LoadPolicies(o Options) (*policy.Set, error) {
+	fsys, root := o.Policies, o.Root
+	if fsys == nil {
+		fsys, root = policies.FS, "built-in policies"
+	}
+	return policy.Load(fsys, policy.Options{
+		Root: root, CIClass: o.CIClass, Params: o.Params, Only: o.Only,
+		Views: views.Names(), Schema: views.Schema,
+	})
+}
+
+// Check judges the traces, in the order of their paths in the list. The error
+// is about the question itself (policies, options, a cancelled context); a
+// trace that cannot be read is part of the answer.
+func Check(ctx context.Context, paths []string, o Options) (verdict.Run, error) {
+	if len(paths) == 0 {
+		return verdict.Run{}, errors.New("no trace to check")
+	}
+	set, err := LoadPolicies(o)
+	if err != nil {
+		return verdict.Run{}, err
+	}
+	for _, a := range o.Allow {
+		if set.Policy(a.Policy) == nil {
+			return verdict.Run{}, fmt.Errorf("allowance: %w", set.NoSuch(a.Policy))
+		}
+	}
+	run := verdict.Run{
+		SchemaVersion: verdict.SchemaVersion,
+		Policies:      verdict.PolicySet{Digest: set.Digest, Count: len(set.Policies), CIClass: set.CIClass},
+		Allowances:    slices.Clone(o.Allow),
+	}
+	for _, path := range paths {
+		t := verdict.Trace{File: path}
+		if err := checkFile(ctx, &t, o.Stdin, set); err != nil {
+			if ctx.Err() != nil {
+				return verdict.Run{}, ctx.Err()
+			}
+			t.Error = err.Error()
+		}
+		t.Judge()
+		run.Traces = append(run.Traces, t)
+	}
+	run.Judge()
+	return run, nil
+}
+
+// checkFile judges one trace.
+func checkFile(ctx context.Context, t *verdict.Trace, stdin io.Reader, set *policy.Set) (err error) {
+	path := t.File
+	if path == Stdin {
+		if path, err = spool(stdin); err != nil {
+			return err
+		}
+		defer os.Remove(path)
+	}
+	r, err := trace.Open(path)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, r.Close()) }()
+	if t.Digest, err = r.Digest(); err != nil {
+		return err
+	}
+	run, certificate := r.Run(), r.Certificate()
+	t.Run, t.Certificate, t.Assumptions = &run, &certificate, assumptions(certificate)
+	judged, err := judge(ctx, r, set)
+	if err != nil {
+		return err
+	}
+	if mismatched(t.Assumptions) {
+		distrust(judged)
+	}
+	t.Policies = judged
+	return nil
+}
+
+// judge asks the policies about the trace and adds the events to the findings.
+func judge(ctx context.Context, r *trace.Reader, set *policy.Set) ([]verdict.Policy, error) {
+	projected, err := views.Project(r, set.Views())
+	if err != nil {
+		return nil, err
+	}
+	docs := make([]policy.Document, len(projected))
+	for i, d := range projected {
+		if docs[i], err = policy.NewDocument(d.View, d.Entity, d.Value); err != nil {
+			return nil, err
+		}
+	}
+	judged, err := set.Evaluate(ctx, docs)
+	if err != nil {
+		return nil, err
+	}
+	for i := range judged {
+		if err := illustrate(r, judged[i].Findings); err != nil {
+			return nil, err
+		}
+	}
+	return judged, nil
+}
+
+// illustrated is for how many findings of one policy the events are read. More
+// of one kind explain no more, and each event costs a look into the history.
+const illustrated = 100
+
+func illustrate(r *trace.Reader, findings []verdict.Finding) (err error) {
+	for i := range findings[:min(len(findings), illustrated)] {
+		f := &findings[i]
+		if f.Events, err = evidence.Events(r, evidence.Select(f.Seq)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// distrust takes back what was held on a recording that contradicts itself.
+func distrust(judged []verdict.Policy) {
+	for i := range judged {
+		p := &judged[i]
+		p.Unknowns = append(p.Unknowns, verdict.Unknown{
+			Reason: codeMismatch, Message: "The recording contradicts its own final list.",
+		})
+		p.Verdict = max(p.Verdict, verdict.Inconclusive)
+	}
+}
+
+// spool copies a trace from a stream into a file, because a trace is read at
+// random. The caller removes the file.
+func spool(stdin io.Reader) (path string, err error) {
+	if stdin == nil {
+		return "", errors.New("there is no standard input to read a trace from")
+	}
+	f, err := os.CreateTemp("", "hindsight-*.db")
+	if err != nil {
+		return "", err
+	}
+	_, err = io.Copy(f, stdin)
+	if err = errors.Join(err, f.Close()); err != nil {
+		return "", errors.Join(fmt.Errorf("read a trace from standard input: %w", err), os.Remove(f.Name()))
+	}
+	return f.Name(), nil
+}
