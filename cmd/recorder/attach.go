@@ -1,0 +1,159 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+	"k8s.io/cli-runtime/pkg/genericclioptions"
+	_ "k8s.io/client-go/plugin/pkg/client/auth" // logins of managed clusters
+
+	"github.com/hindsight-project/hindsight/recorder"
+	"github.com/hindsight-project/hindsight/recorder/trace"
+)
+
+func newAttachCommand() *cobra.Command {
+	flags := genericclioptions.NewConfigFlags(true)
+	var o recorder.Options
+	var all bool
+	cmd := &cobra.Command{
+		Use:   "attach [-o FILE] [flags] [-- COMMAND [ARG...]]",
+		Short: "Record a namespace of a running cluster into a trace",
+		Long: `attach records the history of a namespace, and of what its storage depends on,
+until the given command ends or until Ctrl-C. It only reads. At the end it lists
+everything once more, compares that with what it recorded, seals the trace and
+prints the certificate: what is proven to be complete, and what is not.
+
+Recorded are the Clusters, Backups and ScheduledBackups of CloudNativePG, PVCs,
+Pods, Events, Jobs, PodDisruptionBudgets and VolumeSnapshots of the namespace;
+PersistentVolumes, VolumeAttachments, Nodes, StorageClasses, VolumeSnapshot-
+Contents and -Classes of the cluster; and the Pods and Leases of the operator.
+What the API server denies is left out, and the certificate says so. Secrets are
+never recorded.
+
+A trace that was not sealed, because its recorder was killed, is resumed by
+attaching with the same --output: what the API server still remembers is not
+lost.
+
+The command runs in a process group of its own, with HINDSIGHT_TRACE and
+HINDSIGHT_RUN_ID in its environment. The first Ctrl-C is passed to it and ends
+the recording in order; the second stops everything at once.
+
+Exit codes: that of the command if it is not 0; otherwise
+  0    recorded and sealed
+  2    could not record
+  130  stopped at once by a second Ctrl-C`,
+		Example: `  # until Ctrl-C
+  recorder attach -n ds-e2e
+
+  # as long as a test suite runs
+  recorder attach -n ds-e2e -o run.trace.db -- go test ./tests/e2e/...
+
+  # something more, and the operator is elsewhere
+  recorder attach -n ds-e2e --resource services --resource poolers.postgresql.cnpg.io \
+    --operator-namespace postgres-operator
+
+  # through your own NATS
+  recorder attach -n ds-e2e --nats tls://nats.example.com:4222 --nats-creds recorder.creds`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if cmd.ArgsLenAtDash() != 0 && len(args) > 0 {
+				return fmt.Errorf("unexpected argument %q: a command to run comes after --", args[0])
+			}
+			if err := completeAttach(&o, flags, all); err != nil {
+				return err
+			}
+			o.Command, o.Tool = args, version()
+			o.Stdin, o.Stdout, o.Stderr = cmd.InOrStdin(), cmd.OutOrStdout(), cmd.ErrOrStderr()
+			o.Terminal = isTerminal(o.Stderr)
+			return attach(cmd.Context(), o)
+		},
+	}
+	flags.AddFlags(cmd.Flags())
+	f := cmd.Flags()
+	f.StringVarP(&o.Output, "output", "o", "", `trace file (default "<namespace>-<UTC start>-<id>.trace.db")`)
+	f.BoolVarP(&all, "all-namespaces", "A", false, "record all namespaces")
+	f.StringVar(&o.OperatorNamespace, "operator-namespace", "cnpg-system", `namespace of the operator, "" for none`)
+	f.StringArrayVar(&o.Resources, "resource", nil,
+		"record this as well: plural, plural.group or plural.version.group (repeatable)")
+	f.BoolVar(&o.KeepHeartbeats, "keep-heartbeats", false,
+		"record Lease renewals and Node status stamps that say nothing but \"still alive\"")
+	f.StringVar(&o.NATS.URL, "nats", "", "URL of a NATS server with JetStream to go through instead of the built-in one")
+	f.StringVar(&o.NATS.CredsFile, "nats-creds", "", "credentials file for --nats")
+	f.StringVar(&o.NATS.CAFile, "nats-ca", "", "PEM file with the authority that signed the certificate of --nats")
+	f.StringVar(&o.NATS.CertFile, "nats-cert", "", "PEM file with our certificate for --nats")
+	f.StringVar(&o.NATS.KeyFile, "nats-key", "", "PEM file with the key of --nats-cert")
+	return cmd
+}
+
+// completeAttach takes from the kubeconfig what flags do not say.
+func completeAttach(o *recorder.Options, flags *genericclioptions.ConfigFlags, all bool) error {
+	loader := flags.ToRawKubeConfigLoader()
+	config, err := loader.ClientConfig()
+	if err != nil {
+		return fmt.Errorf("no cluster to attach to: %w; name one with --kubeconfig or --context", err)
+	}
+	namespace, explicit, err := loader.Namespace()
+	if err != nil {
+		return err
+	}
+	switch {
+	case all && explicit && *flags.Namespace != "":
+		return errors.New("--namespace and --all-namespaces exclude each other")
+	case all:
+		namespace = ""
+	}
+	o.Config, o.Namespace = config, namespace
+	return nil
+}
+
+// attach records, with Ctrl-C as its end, and prints the certificate.
+func attach(ctx context.Context, o recorder.Options) error {
+	soft, stop := context.WithCancel(ctx)
+	defer stop()
+	abort, stopAtOnce := context.WithCancel(ctx)
+	defer stopAtOnce()
+	signals := make(chan os.Signal, 4)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	defer signal.Stop(signals)
+	go func() {
+		for _, end := range []func(){stop, stopAtOnce} {
+			select {
+			case <-signals:
+				end()
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	o.Abort = abort
+	o.Complete()
+	_, err := recorder.Attach(soft, o)
+	var failed *recorder.CommandError
+	if err != nil && !errors.As(err, &failed) {
+		return err
+	}
+	if unreported := report(o.Stdout, o.Output); unreported != nil {
+		return unreported
+	}
+	return err
+}
+
+func report(out io.Writer, path string) error {
+	reader, err := trace.Open(path)
+	if err != nil {
+		return err
+	}
+	defer reader.Close()
+	return recorder.WriteCertificate(out, reader.Run(), reader.Certificate())
+}
+
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}

@@ -1,0 +1,335 @@
+package recorder
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"time"
+
+	"k8s.io/client-go/discovery"
+	"k8s.io/client-go/rest"
+
+	"github.com/hindsight-project/hindsight/recorder/bus"
+	"github.com/hindsight-project/hindsight/recorder/trace"
+	"github.com/hindsight-project/hindsight/recorder/watch"
+)
+
+// The environment of a wrapped command.
+const (
+	EnvTrace = "HINDSIGHT_TRACE"  // the file that is written, absolute
+	EnvRunID = "HINDSIGHT_RUN_ID" // the run in it
+)
+
+// finishTimeout bounds how long the API server is asked for its last word.
+const finishTimeout = 20 * time.Second
+
+// ErrAborted is returned when Options.Abort ended the recording.
+var ErrAborted error = abortedError{}
+
+type abortedError struct{}
+
+// Error implements error.
+func (abortedError) Error() string {
+	return "stopped at once: the trace is readable but not sealed; attach with the same --output resumes it"
+}
+
+// ExitCode is what shells return for a program that Ctrl-C ended.
+func (abortedError) ExitCode() int { return 130 }
+
+// Attach records until ctx ends or the command does, then asks the API server
+// for its last word, seals the trace and returns its certificate.
+//
+// The certificate is valid without an error and with a *CommandError. Any other
+// error means that the recording could not be made or not be finished; what is
+// in the file by then is readable and can be resumed.
+func Attach(ctx context.Context, o Options) (trace.Certificate, error) {
+	if err := o.Validate(); err != nil {
+		return trace.Certificate{}, err
+	}
+	o.Complete()
+	if o.Abort == nil {
+		o.Abort = context.Background()
+	}
+	a := attachment{o: o, soft: ctx}
+	if err := a.discover(ctx); err != nil {
+		return trace.Certificate{}, err
+	}
+	cert, err := a.run()
+	if o.Abort.Err() != nil {
+		return cert, ErrAborted
+	}
+	return cert, err
+}
+
+// attachment is one call of Attach.
+type attachment struct {
+	o    Options
+	soft context.Context // ends the recording in order
+
+	client  *watch.Client
+	server  string // version of the API server
+	targets []watch.Target
+	denials []watch.Denial
+	notes   map[watch.StreamKey]string // what the certificate says besides the proof
+
+	rec *recording
+}
+
+// discover finds out what is to be recorded, before any file is made.
+func (a *attachment) discover(ctx context.Context) error {
+	config := rest.CopyConfig(a.o.Config)
+	config.WarningHandler = rest.NoWarnings{}
+	config.QPS, config.Burst = max(config.QPS, 50), max(config.Burst, 100)
+	d, err := discovery.NewDiscoveryClientForConfig(config)
+	if err != nil {
+		return fmt.Errorf("cannot use the configuration of the cluster: %w", err)
+	}
+	version, err := d.ServerVersion()
+	if err != nil {
+		return fmt.Errorf("the API server at %s cannot be asked: %w; "+
+			"check --kubeconfig, --context and that the cluster is up", config.Host, err)
+	}
+	a.server = version.GitVersion
+	a.targets, a.denials, err = watch.Resolve(d, watch.Selection{
+		Namespace: a.o.Namespace, OperatorNamespace: a.o.OperatorNamespace,
+		Resources: a.o.Resources, KeepHeartbeats: a.o.KeepHeartbeats,
+	})
+	if err != nil {
+		return err
+	}
+	if len(a.targets) == 0 {
+		return fmt.Errorf("the API server at %s serves nothing of what is to be recorded: %s",
+			config.Host, a.denials[0].Reason)
+	}
+	if a.client, err = watch.NewClient(config); err != nil {
+		return err
+	}
+	a.noteMissingNamespaces(ctx)
+	return nil
+}
+
+// noteMissingNamespaces keeps in mind which namespaces do not exist yet: they
+// are watched all the same, and recorded from their first object on.
+func (a *attachment) noteMissingNamespaces(ctx context.Context) {
+	a.notes = map[watch.StreamKey]string{}
+	missing := map[string]bool{}
+	for _, namespace := range []string{a.o.Namespace, a.o.OperatorNamespace} {
+		missing[namespace] = namespace != "" && a.client.NamespaceMissing(ctx, namespace)
+	}
+	for _, t := range a.targets {
+		if missing[t.Namespace] {
+			a.notes[t.Key()] = "the namespace did not exist at the start"
+		}
+	}
+	if missing[a.o.Namespace] {
+		a.warn("namespace %s does not exist yet; it is recorded as soon as it does", a.o.Namespace)
+	}
+	if missing[a.o.OperatorNamespace] && a.o.OperatorNamespace != a.o.Namespace {
+		a.warn("namespace %s does not exist; if the operator is elsewhere, say so with --operator-namespace",
+			a.o.OperatorNamespace)
+	}
+}
+
+func (a *attachment) warn(format string, args ...any) {
+	fmt.Fprintf(a.o.Stderr, "recorder: "+format+"\n", args...)
+}
+
+// run opens trace and bus, records, and closes them in that order.
+func (a *attachment) run() (cert trace.Certificate, err error) {
+	w, resumed, err := openTrace(&a.o, a.server)
+	if err != nil {
+		return cert, err
+	}
+	defer func() { err = errors.Join(err, w.Close()) }()
+	show := newProgress(a.o.Stderr, a.o.Terminal)
+	b, err := bus.Open(a.soft, bus.Options{
+		RunID: w.Run().ID, Dir: a.natsDir(), URL: a.o.NATS.URL, CredsFile: a.o.NATS.CredsFile,
+		CAFile: a.o.NATS.CAFile, CertFile: a.o.NATS.CertFile, KeyFile: a.o.NATS.KeyFile, Notify: show.notify,
+	}, w.Position())
+	if err != nil {
+		if !resumed {
+			err = errors.Join(err, os.Remove(a.o.Output))
+		}
+		return cert, err
+	}
+	defer b.Close()
+	ctx, fail := context.WithCancelCause(a.o.Abort)
+	defer fail(nil)
+	a.rec = &recording{
+		start: time.Now(), ctx: ctx, fail: fail, bus: b, show: show, writer: w, durable: w.Position().Seq,
+		elapsed: elapsed(w), last: time.Duration(w.Certificate().Duration),
+	}
+	a.rec.resumeGaps()
+	show.gaps = a.rec.gaps.Load
+	var background sync.WaitGroup
+	defer background.Wait()
+	defer fail(nil)
+	background.Go(func() { show.run(ctx) })
+	a.rec.consume(w.Position().Seq)
+	defer a.rec.stopConsuming()
+	return a.record(resumed)
+}
+
+func (a *attachment) natsDir() string { return a.o.Output + ".nats" }
+
+// elapsed returns how long the run has lasted: by the wall clock since its
+// start, but never less than what the trace holds already.
+func elapsed(w *trace.Writer) time.Duration {
+	return max(time.Since(w.Run().Start), time.Duration(w.Certificate().Duration))
+}
+
+func (a *attachment) record(resumed bool) (cert trace.Certificate, err error) {
+	r := a.rec
+	hub := &watch.Hub{Client: a.client, Emit: r.emit, Now: r.now, NextGap: r.nextGap, Notify: r.show.notify}
+	streams := make([]*watch.Stream, len(a.targets))
+	for i, t := range a.targets {
+		streams[i] = watch.NewStream(hub, t)
+	}
+	r.adopt(streams)
+	if resumed {
+		if err := r.drain(); err != nil {
+			return cert, err
+		}
+		if err := r.restore(a.o.Output); err != nil {
+			return cert, err
+		}
+		r.show.notify("resuming %s after %s", a.o.Output, short(r.elapsed))
+	}
+	if err := a.deny(); err != nil {
+		return cert, err
+	}
+	watching, stop := context.WithCancel(r.ctx)
+	defer stop()
+	var running sync.WaitGroup
+	for _, s := range streams {
+		running.Go(func() { s.Run(watching) })
+	}
+	end, code, err := a.attend(streams)
+	stop()
+	running.Wait()
+	if err != nil {
+		return cert, err
+	}
+	return a.finish(streams, end, code)
+}
+
+// deny writes down what discovery has refused.
+func (a *attachment) deny() error {
+	for _, d := range a.denials {
+		r := a.rec
+		r.show.notify("%s: not recorded: %s", watch.Target{Resource: d.Resource, Namespace: d.Namespace}, d.Reason)
+		e, err := deniedEvent(d, r.now())
+		if err != nil {
+			return err
+		}
+		if err := r.emit(e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// attend waits until the recording is to end, and says why.
+func (a *attachment) attend(streams []*watch.Stream) (end string, code *int, err error) {
+	r := a.rec
+	denied := 0
+	for _, s := range streams {
+		select {
+		case <-s.Ready():
+		case <-a.soft.Done():
+			return "interrupted before everything was listed", nil, nil
+		case <-r.ctx.Done():
+			return "", nil, context.Cause(r.ctx)
+		}
+		if s.Denied() != "" {
+			denied++
+		}
+	}
+	if denied == len(streams) {
+		return "", nil, fmt.Errorf("the API server lets us record nothing: %s", streams[0].Denied())
+	}
+	r.show.notify("recording %s into %s", plural(len(streams)-denied, "stream"), a.o.Output)
+	if len(a.o.Command) > 0 {
+		return a.attendCommand()
+	}
+	select {
+	case <-a.soft.Done():
+		return "interrupted", nil, nil
+	case <-r.ctx.Done():
+		return "", nil, context.Cause(r.ctx)
+	}
+}
+
+func (a *attachment) attendCommand() (end string, code *int, err error) {
+	r := a.rec
+	ctx, cancel := context.WithCancel(a.soft)
+	defer cancel()
+	defer context.AfterFunc(r.ctx, cancel)()
+	c, err := runCommand(ctx, a.o.Abort, &a.o, []string{
+		EnvTrace + "=" + absolute(a.o.Output), EnvRunID + "=" + r.writer.Run().ID,
+	})
+	if err != nil {
+		return "", nil, err
+	}
+	if err := context.Cause(r.ctx); err != nil {
+		return "", nil, err
+	}
+	return fmt.Sprintf("the command ended with exit code %d", c), &c, nil
+}
+
+// finish proves what can be proven and seals the trace.
+func (a *attachment) finish(streams []*watch.Stream, end string, code *int) (cert trace.Certificate, err error) {
+	r := a.rec
+	r.show.notify("%s; comparing with the API server", end)
+	ctx, cancel := context.WithTimeout(r.ctx, finishTimeout)
+	defer cancel()
+	outcomes := map[*watch.Stream]watch.Outcome{}
+	var mu sync.Mutex
+	var all sync.WaitGroup
+	for _, s := range streams {
+		all.Go(func() {
+			outcome, failed := s.Finish(ctx)
+			mu.Lock()
+			defer mu.Unlock()
+			outcomes[s] = outcome
+			err = errors.Join(err, failed)
+		})
+	}
+	all.Wait()
+	if err != nil {
+		return cert, err
+	}
+	if err := r.drain(); err != nil {
+		return cert, err
+	}
+	if err := r.certify(outcomes, a.notes); err != nil {
+		return cert, err
+	}
+	cert, err = r.seal(end, code)
+	if err != nil {
+		return cert, err
+	}
+	r.stopConsuming()
+	a.clean()
+	if code != nil && *code != 0 {
+		return cert, &CommandError{*code}
+	}
+	return cert, nil
+}
+
+// clean removes the bus's stream: everything in it is in the sealed trace.
+func (a *attachment) clean() {
+	ctx, cancel := context.WithTimeout(a.rec.ctx, 5*time.Second)
+	defer cancel()
+	if err := a.rec.bus.Remove(ctx); err != nil {
+		a.warn("the stream %s could not be removed: %v", bus.StreamName(a.rec.writer.Run().ID), err)
+	}
+	a.rec.bus.Close()
+	if a.o.NATS.URL == "" {
+		if err := os.RemoveAll(a.natsDir()); err != nil {
+			a.warn("%s could not be removed: %v", a.natsDir(), err)
+		}
+	}
+}

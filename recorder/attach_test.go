@@ -1,0 +1,422 @@
+package recorder
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
+
+	"github.com/hindsight-project/hindsight/recorder/trace"
+)
+
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m,
+		// The NATS server leaves these to the end of the process.
+		goleak.IgnoreAnyFunction("github.com/nats-io/nats-server/v2/server.(*Server).startGWReplyMapExpiration"),
+		goleak.IgnoreTopFunction("k8s.io/klog/v2.(*flushDaemon).run.func1"),
+	)
+}
+
+const (
+	pods   = "v1/pods"
+	leases = "coordination.k8s.io/v1/leases"
+	nodes  = "v1/nodes"
+)
+
+// attached is a recording under way.
+type attached struct {
+	t      *testing.T
+	server *apiServer
+	path   string
+	stop   context.CancelFunc
+	abort  context.CancelFunc
+	done   chan struct{}
+	cert   trace.Certificate
+	err    error
+	stderr *output
+	stdout *output
+}
+
+// output is a buffer that may be read while it is written.
+type output struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.b.Write(p)
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.b.String()
+}
+
+// attachTo records namespace ds until stop. It returns when it is recording.
+func attachTo(t *testing.T, server *apiServer, change ...func(*Options)) *attached {
+	t.Helper()
+	a := begin(t, server, change...)
+	a.until("recording", func() bool { return strings.Contains(a.stderr.String(), "recording ") })
+	return a
+}
+
+func begin(t *testing.T, server *apiServer, change ...func(*Options)) *attached {
+	t.Helper()
+	a := &attached{
+		t: t, server: server, path: filepath.Join(t.TempDir(), "trace.db"), done: make(chan struct{}),
+		stderr: &output{}, stdout: &output{},
+	}
+	soft, stop := context.WithCancel(context.Background())
+	abort, stopAtOnce := context.WithCancel(context.Background())
+	a.stop, a.abort = stop, stopAtOnce
+	o := Options{
+		Config: server.config(), Namespace: "ds", Output: a.path, Abort: abort,
+		Stdin: strings.NewReader(""), Stdout: a.stdout, Stderr: a.stderr, Tool: "test",
+	}
+	for _, c := range change {
+		c(&o)
+	}
+	a.path = o.Output
+	go func() {
+		defer close(a.done)
+		a.cert, a.err = Attach(soft, o)
+	}()
+	t.Cleanup(func() {
+		stopAtOnce()
+		<-a.done
+	})
+	return a
+}
+
+// until waits for what must come.
+func (a *attached) until(what string, ok func() bool) {
+	a.t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); !ok(); time.Sleep(5 * time.Millisecond) {
+		select {
+		case <-a.done:
+			if !ok() {
+				a.t.Fatalf("the recording ended (%v) before %s\n%s", a.err, what, a.stderr)
+			}
+			return
+		default:
+		}
+		if time.Now().After(deadline) {
+			a.t.Fatalf("no %s after 20 s\n%s\n%s", what, a.stderr, strings.Join(a.events(), "\n"))
+		}
+	}
+}
+
+// sees waits until the trace holds a line.
+func (a *attached) sees(line string) {
+	a.t.Helper()
+	a.until(line, func() bool {
+		for _, l := range a.events() {
+			if l == line {
+				return true
+			}
+		}
+		return false
+	})
+}
+
+// events renders the trace, one line an event, without what depends on time.
+func (a *attached) events() []string {
+	a.t.Helper()
+	return events(a.t, a.path)
+}
+
+func events(t *testing.T, path string) []string {
+	t.Helper()
+	r, err := trace.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	var lines []string
+	for e, err := range r.Events(0) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		lines = append(lines, render(t, e))
+	}
+	return lines
+}
+
+func render(t *testing.T, e trace.Event) string {
+	t.Helper()
+	var b strings.Builder
+	if e.Inferred {
+		b.WriteString("inferred ")
+	}
+	fmt.Fprintf(&b, "%s %s", e.Type, e.Object)
+	switch e.Type {
+	case trace.Stream:
+		var r trace.StreamRecord
+		if err := json.Unmarshal(e.Data, &r); err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintf(&b, " %s", r.State)
+		if r.Final {
+			b.WriteString(" at the end")
+		}
+	case trace.Gap:
+		var g trace.GapRecord
+		if err := json.Unmarshal(e.Data, &g); err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintf(&b, " %s %d: %s to %s", g.Side, g.ID, g.FromRV, g.ToRV)
+	case trace.Bookmark:
+		fmt.Fprintf(&b, " %s", e.ResourceVersion)
+	default:
+		fmt.Fprintf(&b, " %s at %s", e.Object.UID, e.ResourceVersion)
+	}
+	return b.String()
+}
+
+// podEvents is the history of the Pods without what opens and ends streams.
+func (a *attached) history(resource string) []string {
+	a.t.Helper()
+	lines := []string{}
+	for _, l := range a.events() {
+		if strings.Contains(l, " "+resource+"/") && !strings.HasPrefix(l, "stream") && !strings.HasPrefix(l, "bookmark") {
+			lines = append(lines, l)
+		}
+	}
+	return lines
+}
+
+// end stops the recording and returns the certificate of a resource.
+func (a *attached) end(resource string) trace.StreamCert {
+	a.t.Helper()
+	a.stop()
+	<-a.done
+	if a.err != nil {
+		a.t.Fatalf("attach: %v\n%s", a.err, a.stderr)
+	}
+	if _, err := os.Stat(a.path + ".nats"); !errors.Is(err, os.ErrNotExist) {
+		a.t.Errorf("the bus was left behind: %v", err)
+	}
+	return a.stream(resource)
+}
+
+func (a *attached) stream(resource string) trace.StreamCert {
+	a.t.Helper()
+	for _, s := range a.cert.Streams {
+		if s.Resource.String() == resource {
+			return s
+		}
+	}
+	a.t.Fatalf("no stream of %s in the certificate: %+v", resource, a.cert)
+	return trace.StreamCert{}
+}
+
+func same(t *testing.T, got, want any) {
+	t.Helper()
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("want -, got +\n%s", d)
+	}
+}
+
+func TestWhatIsRecorded(t *testing.T) {
+	for _, c := range []struct {
+		says  string
+		do    func(s *apiServer, a *attached)
+		want  []string
+		proof string
+	}{
+		{
+			"a change is recorded as it happens",
+			func(s *apiServer, a *attached) {
+				s.put(pods, "ds/b", nil)
+				s.put(pods, "ds/a", map[string]any{"status": map[string]any{"phase": "Running"}})
+				s.remove(pods, "ds/b")
+			},
+			[]string{
+				"added pods/ds/a u101 at 101", "added pods/ds/b u102 at 102",
+				"modified pods/ds/a u101 at 103", "deleted pods/ds/b u102 at 104",
+			},
+			trace.ProofComplete,
+		},
+		{
+			"other namespaces are not recorded",
+			func(s *apiServer, a *attached) { s.put(pods, "other/b", nil) },
+			[]string{"added pods/ds/a u101 at 101"},
+			trace.ProofComplete,
+		},
+		{
+			"deleted and created under one name is two objects",
+			func(s *apiServer, a *attached) {
+				s.remove(pods, "ds/a")
+				s.put(pods, "ds/a", nil)
+			},
+			[]string{"added pods/ds/a u101 at 101", "deleted pods/ds/a u101 at 102", "added pods/ds/a u103 at 103"},
+			trace.ProofComplete,
+		},
+		{
+			"another uid under a known name means that the old object was deleted unseen",
+			func(s *apiServer, a *attached) {
+				s.put(pods, "ds/a", map[string]any{"metadata": map[string]any{"name": "a", "namespace": "ds", "uid": "new"}})
+			},
+			[]string{
+				"added pods/ds/a u101 at 101", "inferred deleted pods/ds/a u101 at 101", "added pods/ds/a new at 102",
+			},
+			trace.ProofComplete,
+		},
+		{
+			"a version that is delivered twice is recorded once",
+			func(s *apiServer, a *attached) {
+				s.put(pods, "ds/b", nil)
+				s.send(pods, "MODIFIED", s.kinds[pods].objects["ds/b"])
+			},
+			[]string{"added pods/ds/a u101 at 101", "added pods/ds/b u102 at 102"},
+			trace.ProofComplete,
+		},
+		{
+			"a cut connection loses nothing and is no gap",
+			func(s *apiServer, a *attached) {
+				s.set(func() { s.deaf = true })
+				s.cutAll()
+				s.put(pods, "ds/a", map[string]any{"x": 1})
+				s.put(pods, "ds/a", map[string]any{"x": 2})
+				s.remove(pods, "ds/a")
+				s.put(pods, "ds/a", nil)
+				s.set(func() { s.deaf = false })
+			},
+			[]string{
+				"added pods/ds/a u101 at 101", "modified pods/ds/a u101 at 102", "modified pods/ds/a u101 at 103",
+				"deleted pods/ds/a u101 at 104", "added pods/ds/a u105 at 105",
+			},
+			trace.ProofComplete,
+		},
+		{
+			"a server that is away for a while loses nothing and is no gap",
+			func(s *apiServer, a *attached) {
+				s.set(func() { s.down = true })
+				s.cutAll()
+				s.put(pods, "ds/a", map[string]any{"x": 1})
+				a.until("notice", func() bool { return strings.Contains(a.stderr.String(), "watch broken") })
+				s.put(pods, "ds/a", map[string]any{"x": 2})
+				s.set(func() { s.down = false })
+			},
+			[]string{
+				"added pods/ds/a u101 at 101", "modified pods/ds/a u101 at 102", "modified pods/ds/a u101 at 103",
+			},
+			trace.ProofComplete,
+		},
+		{
+			"history that expired meanwhile is a gap with what the list implies, and nothing about what did not change",
+			func(s *apiServer, a *attached) {
+				s.put(pods, "ds/b", nil)
+				s.put(pods, "ds/c", nil)
+				s.put(pods, "ds/d", nil)
+				a.sees("added pods/ds/d u104 at 104")
+				s.set(func() { s.deaf = true })
+				s.cutAll()
+				s.put(pods, "ds/b", map[string]any{"x": 1})
+				s.remove(pods, "ds/c")
+				s.remove(pods, "ds/d")
+				s.put(pods, "ds/d", nil)
+				s.put(pods, "ds/e", nil)
+				s.compact()
+				s.set(func() { s.deaf = false })
+				a.sees("gap pods/ds end 1: 104 to 109")
+				s.put(pods, "ds/e", map[string]any{"x": 1})
+			},
+			[]string{
+				"added pods/ds/a u101 at 101", "added pods/ds/b u102 at 102",
+				"added pods/ds/c u103 at 103", "added pods/ds/d u104 at 104",
+				"gap pods/ds begin 1: 104 to 109",
+				"inferred deleted pods/ds/c u103 at 103",
+				"inferred modified pods/ds/b u102 at 105",
+				"inferred deleted pods/ds/d u104 at 104",
+				"inferred added pods/ds/d u108 at 108",
+				"inferred added pods/ds/e u109 at 109",
+				"gap pods/ds end 1: 104 to 109",
+				"modified pods/ds/e u109 at 110",
+			},
+			trace.ProofGaps,
+		},
+		{
+			"history that expired is a gap too when the server says so with HTTP 410",
+			func(s *apiServer, a *attached) {
+				s.set(func() { s.deaf, s.gone410 = true, true })
+				s.cutAll()
+				s.put(pods, "ds/a", map[string]any{"x": 1})
+				s.compact()
+				s.set(func() { s.deaf = false })
+				a.sees("gap pods/ds end 1: 101 to 102")
+			},
+			[]string{
+				"added pods/ds/a u101 at 101", "gap pods/ds begin 1: 101 to 102",
+				"inferred modified pods/ds/a u101 at 102", "gap pods/ds end 1: 101 to 102",
+			},
+			trace.ProofGaps,
+		},
+		{
+			"an expired watch after which the list is at the same version is no gap",
+			func(s *apiServer, a *attached) {
+				s.expireAll()
+				a.until("reopening", func() bool { return strings.Count(strings.Join(a.events(), "\n"), "stream pods/ds listed") > 1 })
+			},
+			[]string{"added pods/ds/a u101 at 101"},
+			trace.ProofComplete,
+		},
+		{
+			"access that is taken away and given back loses nothing that history still holds",
+			func(s *apiServer, a *attached) {
+				s.set(func() { s.denied[pods] = true })
+				s.cutAll()
+				a.sees("stream pods/ds denied")
+				s.put(pods, "ds/a", map[string]any{"x": 1})
+				s.set(func() { s.denied[pods] = false })
+			},
+			[]string{"added pods/ds/a u101 at 101", "modified pods/ds/a u101 at 102"},
+			trace.ProofComplete,
+		},
+		{
+			"access that is taken away for good is a gap whose end is not known",
+			func(s *apiServer, a *attached) {
+				s.set(func() { s.denied[pods] = true })
+				s.cutAll()
+				a.sees("stream pods/ds denied")
+			},
+			[]string{"added pods/ds/a u101 at 101", "gap pods/ds begin 1: 101 to ", "gap pods/ds end 1: 101 to "},
+			trace.ProofGaps,
+		},
+		{
+			"a server without bookmarks cannot confirm the end",
+			func(s *apiServer, a *attached) {
+				s.set(func() { s.mute = true })
+				s.put("v1/services", "ds/s", nil) // the revision goes on, the Pods do not
+			},
+			[]string{"added pods/ds/a u101 at 101"},
+			trace.ProofOpen,
+		},
+	} {
+		t.Run(c.says, func(t *testing.T) {
+			t.Parallel()
+			s := newAPIServer(t)
+			s.put(pods, "ds/a", nil)
+			a := attachTo(t, s)
+			c.do(s, a)
+			got := a.end("pods")
+			same(t, a.history("pods"), c.want)
+			if got.Proof != c.proof {
+				t.Errorf("proof is %q (%s), want %q", got.Proof, got.Reason, c.proof)
+			}
+		})
+	}
+}

@@ -1,0 +1,258 @@
+package bus
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/hindsight-project/hindsight/recorder/trace"
+)
+
+// MaxObject is the size in bytes of the greatest object that etcd stores by
+// default, with room for the headers.
+const MaxObject = 2 << 20
+
+// embeddedMaxPayload is more than any object can have.
+const embeddedMaxPayload = 8 << 20
+
+// Options say where the bus is.
+type Options struct {
+	// RunID names the stream and the subjects.
+	RunID string
+
+	// Dir is where the embedded server keeps its stream. It is not used with URL.
+	Dir string
+
+	// URL is an external server, several separated by commas. Empty: the
+	// embedded one.
+	URL       string
+	CredsFile string // NATS credentials: JWT and seed
+	CAFile    string // PEM: who signed the server's certificate
+	CertFile  string // PEM: our certificate, with KeyFile
+	KeyFile   string
+
+	// Notify tells people what they should know at once.
+	Notify func(format string, args ...any)
+}
+
+// Bus is one run's stream on a JetStream server.
+type Bus struct {
+	opts    Options
+	server  *server.Server // nil: external
+	nc      *nats.Conn
+	js      jetstream.JetStream
+	stream  jetstream.Stream
+	out     *publisher
+	rewound bool
+	closing sync.Once
+}
+
+// StreamName returns the name of the stream of a run.
+func StreamName(runID string) string { return "hindsight-" + runID }
+
+func subject(runID string, e trace.Event) string {
+	s := "hindsight." + runID + "." + string(e.Source)
+	if r := e.Object.Resource.String(); r != "" {
+		return s + "." + r
+	}
+	return s + "." + string(e.Type)
+}
+
+// Open connects to the bus and makes the stream of the run unless it exists.
+// position is how far its trace has consumed it: the stream continues behind,
+// even if it was lost.
+func Open(ctx context.Context, opts Options, position trace.Position) (*Bus, error) {
+	b := &Bus{opts: opts}
+	if err := b.connect(); err != nil {
+		b.stop()
+		return nil, err
+	}
+	if err := b.open(ctx, position); err != nil {
+		b.stop()
+		return nil, fmt.Errorf("%s: %w", b.where(), err)
+	}
+	return b, nil
+}
+
+func (b *Bus) open(ctx context.Context, position trace.Position) error {
+	js, err := jetstream.New(b.nc,
+		jetstream.WithPublishAsyncMaxPending(2*windowMessages), jetstream.WithPublishAsyncTimeout(ackTimeout))
+	if err != nil {
+		return err
+	}
+	b.js = js
+	if _, err := js.AccountInfo(ctx); err != nil {
+		return fmt.Errorf("JetStream does not answer (is it enabled there, for this account?): %w", err)
+	}
+	last, err := b.openStream(ctx, position)
+	if err != nil {
+		return fmt.Errorf("cannot open the stream %s: %w", StreamName(b.opts.RunID), err)
+	}
+	b.out = newPublisher(b.js, b.stream, last, b.opts.Notify)
+	return nil
+}
+
+// openStream returns the last sequence number in the stream. A stream that ends
+// before position lost what was never written to its disk; all of that is in
+// the trace, so it starts anew behind it.
+func (b *Bus) openStream(ctx context.Context, position trace.Position) (uint64, error) {
+	name := StreamName(b.opts.RunID)
+	stream, err := b.js.Stream(ctx, name)
+	switch {
+	case err == nil:
+		info, err := stream.Info(ctx)
+		if err != nil {
+			return 0, err
+		}
+		if info.State.LastSeq >= position.Seq {
+			b.stream = stream
+			return info.State.LastSeq, nil
+		}
+		b.rewound = true
+		if err := b.js.DeleteStream(ctx, name); err != nil {
+			return 0, err
+		}
+	case !errors.Is(err, jetstream.ErrStreamNotFound):
+		return 0, err
+	}
+	b.stream, err = b.js.CreateStream(ctx, jetstream.StreamConfig{
+		Name:        name,
+		Description: "recording of Kubernetes by Hindsight",
+		Subjects:    []string{"hindsight." + b.opts.RunID + ".>"},
+		Storage:     jetstream.FileStorage,
+		FirstSeq:    position.Seq + 1,
+	})
+	return position.Seq, err
+}
+
+func (b *Bus) connect() error {
+	options := []nats.Option{
+		nats.Name("hindsight recorder " + b.opts.RunID),
+		nats.MaxReconnects(-1),
+		nats.ReconnectWait(250 * time.Millisecond),
+		// Nothing waits in the connection: the publisher keeps what is not
+		// acknowledged, and sends it again in order.
+		nats.ReconnectBufSize(-1),
+		nats.Timeout(5 * time.Second),
+	}
+	url := b.opts.URL
+	if url == "" {
+		if err := b.startServer(); err != nil {
+			return err
+		}
+		options = append(options, nats.InProcessServer(b.server))
+	} else {
+		external, err := b.externalOptions()
+		if err != nil {
+			return err
+		}
+		options = append(options, external...)
+	}
+	nc, err := nats.Connect(url, options...)
+	if err != nil {
+		return fmt.Errorf("%s cannot be reached: %w; check the address and that a NATS server with JetStream "+
+			"runs there, or leave out --nats to use the built-in one", b.where(), err)
+	}
+	b.nc = nc
+	if limit := nc.MaxPayload(); limit < MaxObject {
+		b.opts.Notify("%s takes messages of at most %d bytes: greater objects will be gaps; set max_payload to %d there",
+			b.where(), limit, MaxObject)
+	}
+	return nil
+}
+
+func (b *Bus) where() string {
+	if b.opts.URL == "" {
+		return "the built-in NATS server"
+	}
+	return "the NATS server " + b.opts.URL
+}
+
+func (b *Bus) externalOptions() ([]nats.Option, error) {
+	o := []nats.Option{
+		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
+			if err != nil {
+				b.opts.Notify("%s is away: %v; waiting for it", b.where(), err)
+			}
+		}),
+		nats.ReconnectHandler(func(*nats.Conn) { b.opts.Notify("%s is back", b.where()) }),
+	}
+	for _, f := range []string{b.opts.CredsFile, b.opts.CAFile, b.opts.CertFile, b.opts.KeyFile} {
+		if f == "" {
+			continue
+		}
+		if _, err := os.Stat(f); err != nil {
+			return nil, fmt.Errorf("cannot use a file for NATS: %w", err)
+		}
+	}
+	if b.opts.CredsFile != "" {
+		o = append(o, nats.UserCredentials(b.opts.CredsFile))
+	}
+	if b.opts.CAFile != "" {
+		o = append(o, nats.RootCAs(b.opts.CAFile))
+	}
+	if b.opts.CertFile != "" || b.opts.KeyFile != "" {
+		if _, err := tls.LoadX509KeyPair(b.opts.CertFile, b.opts.KeyFile); err != nil {
+			return nil, fmt.Errorf("cannot use the certificate for NATS: %w", err)
+		}
+		o = append(o, nats.ClientCert(b.opts.CertFile, b.opts.KeyFile))
+	}
+	return o, nil
+}
+
+// startServer starts a server inside this process. It listens on nothing.
+func (b *Bus) startServer() error {
+	s, err := server.NewServer(&server.Options{
+		ServerName: "hindsight", DontListen: true, NoSigs: true, NoLog: true,
+		JetStream: true, StoreDir: b.opts.Dir, MaxPayload: embeddedMaxPayload,
+	})
+	if err != nil {
+		return fmt.Errorf("cannot start the built-in NATS server in %s: %w", b.opts.Dir, err)
+	}
+	b.server = s
+	s.Start()
+	if !s.ReadyForConnections(10 * time.Second) {
+		return fmt.Errorf("the built-in NATS server in %s did not start: is the directory writable, "+
+			"is there space on its disk?", b.opts.Dir)
+	}
+	return nil
+}
+
+// MaxPayload returns the size in bytes of the greatest message that the server
+// takes.
+func (b *Bus) MaxPayload() int64 { return b.nc.MaxPayload() }
+
+// Rewound reports whether the stream had lost messages that the trace has.
+func (b *Bus) Rewound() bool { return b.rewound }
+
+// Remove deletes the stream: its trace is sealed.
+func (b *Bus) Remove(ctx context.Context) error {
+	return b.js.DeleteStream(ctx, StreamName(b.opts.RunID))
+}
+
+// Close ends the connection, and the embedded server with it. What was
+// published and not yet consumed stays in the stream.
+func (b *Bus) Close() { b.stop() }
+
+func (b *Bus) stop() {
+	b.closing.Do(func() {
+		if b.out != nil {
+			b.out.close()
+		}
+		if b.nc != nil {
+			b.nc.Close()
+		}
+		if b.server != nil {
+			b.server.Shutdown()
+			b.server.WaitForShutdown()
+		}
+	})
+}

@@ -1,0 +1,149 @@
+package recorder
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"k8s.io/client-go/rest"
+
+	"github.com/hindsight-project/hindsight/recorder/trace"
+)
+
+// Options say what Attach records, and where to.
+type Options struct {
+	// Config describes the API server.
+	Config *rest.Config
+
+	// Namespace is recorded; empty means all of them.
+	Namespace string
+
+	// OperatorNamespace is where the Pods and Leases of the operator are; empty
+	// means that they are not recorded.
+	OperatorNamespace string
+
+	// Resources are recorded beyond the default ones: plural, plural.group or
+	// plural.version.group.
+	Resources []string
+
+	// KeepHeartbeats records Lease renewals and Node status stamps as well.
+	KeepHeartbeats bool
+
+	// Output is the trace file. If it exists and is not sealed, the recording
+	// is resumed. Empty: "<run id>.trace.db" in the current directory.
+	Output string
+
+	// NATS is an external server; without URL one is built in.
+	NATS NATS
+
+	// Command is run while recording, and ends it. Empty: record until the
+	// context ends.
+	Command []string
+
+	// Tool names the program and its version, for Run.Tool.
+	Tool string
+
+	runID string // of a new trace
+	start time.Time
+
+	// Abort, when it is done, ends everything at once: nothing more is recorded,
+	// the file stays readable and can be resumed. nil: never.
+	Abort context.Context
+
+	Stdin    io.Reader
+	Stdout   io.Writer // of Command
+	Stderr   io.Writer // of Command, and progress
+	Terminal bool      // Stderr is a terminal: show a live line
+}
+
+// NATS is how an external NATS server is reached.
+type NATS struct {
+	URL       string
+	CredsFile string
+	CAFile    string
+	CertFile  string
+	KeyFile   string
+}
+
+// Complete gives the run its id, the moment of its start, and Output its
+// default. Attach calls it where the caller has not.
+func (o *Options) Complete() {
+	if o.runID == "" {
+		o.start = time.Now()
+		o.runID = newRunID(o.Namespace, o.start)
+	}
+	o.Output = cmp.Or(o.Output, o.runID+".trace.db")
+}
+
+// Validate checks what can be checked without the cluster.
+func (o *Options) Validate() error {
+	if o.NATS.URL == "" && (o.NATS != NATS{}) {
+		return errors.New("--nats-creds, --nats-ca, --nats-cert and --nats-key need --nats URL")
+	}
+	if (o.NATS.CertFile == "") != (o.NATS.KeyFile == "") {
+		return errors.New("--nats-cert and --nats-key go together")
+	}
+	if len(o.Command) > 0 {
+		if _, err := exec.LookPath(o.Command[0]); err != nil {
+			return fmt.Errorf("cannot run the command: %w", err)
+		}
+	}
+	return nil
+}
+
+// newRunID makes an id that sorts by time: "<namespace>-<UTC start>-<short id>".
+func newRunID(namespace string, start time.Time) string {
+	id := strings.ToLower(rand.Text()[:5])
+	return fmt.Sprintf("%s-%s-%s", cmp.Or(namespace, "all"), start.UTC().Format("20060102t150405z"), id)
+}
+
+// openTrace creates the trace, or resumes it where its recorder was stopped.
+func openTrace(o *Options, server string) (w *trace.Writer, resumed bool, err error) {
+	run := trace.Run{
+		ID: o.runID, Origin: trace.OriginAttach, Start: o.start.UTC(), Tool: o.Tool,
+		Namespaces: []string{}, Server: server, Command: o.Command,
+	}
+	if o.Namespace != "" {
+		run.Namespaces = []string{o.Namespace}
+	}
+	if _, err := os.Stat(o.Output); errors.Is(err, os.ErrNotExist) {
+		w, err := trace.Create(o.Output, run)
+		return w, false, err
+	}
+	w, err = trace.Resume(o.Output)
+	switch {
+	case errors.Is(err, trace.ErrSealed):
+		return nil, false, fmt.Errorf("%s is a finished recording and is not written again: name another file with --output", o.Output)
+	case err != nil:
+		return nil, false, fmt.Errorf("%s exists, and the recording in it cannot be resumed: %w", o.Output, err)
+	}
+	if was := strings.Join(w.Run().Namespaces, ", "); was != o.Namespace || w.Run().Origin != trace.OriginAttach {
+		return nil, false, errors.Join(w.Close(), fmt.Errorf("%s is a recording of %s (%s) and cannot be resumed with %s: "+
+			"name another file with --output", o.Output, describe(was), w.Run().Origin, describe(o.Namespace)))
+	}
+	return w, true, nil
+}
+
+func describe(namespace string) string {
+	if namespace == "" {
+		return "all namespaces"
+	}
+	return "namespace " + namespace
+}
+
+// absolute returns path as a wrapped command finds it wherever it works.
+func absolute(path string) string {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return path
+	}
+	return abs
+}

@@ -1,0 +1,302 @@
+package recorder
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/hindsight-project/hindsight/recorder/bus"
+	"github.com/hindsight-project/hindsight/recorder/trace"
+	"github.com/hindsight-project/hindsight/recorder/watch"
+)
+
+// recording is one run under way: its clock, its way through the bus, and its
+// trace. Sources call emit; everything behind the bus happens in deliver.
+type recording struct {
+	start   time.Time     // with a monotonic reading
+	elapsed time.Duration // of the run, at start
+	bus     *bus.Bus
+	ctx     context.Context         // ends when everything must end
+	fail    context.CancelCauseFunc // ends ctx with an error
+	show    *progress
+	gaps    atomic.Int64
+
+	stopConsuming func()
+
+	emitting sync.Mutex
+	last     time.Duration // Time of the last event
+
+	writing sync.Mutex
+	writer  *trace.Writer
+	streams []*watch.Stream
+	durable uint64        // sequence number of the bus up to which the trace has all
+	goal    uint64        // drained is closed when durable comes here
+	drained chan struct{} // nil when nobody waits
+}
+
+// now is the monotonic time of the trace.
+func (r *recording) now() time.Duration { return r.elapsed + time.Since(r.start) }
+
+func (r *recording) nextGap() int { return int(r.gaps.Add(1)) }
+
+// emit gives an event its place: the times of a trace never decrease, and no
+// two events have the same.
+func (r *recording) emit(e trace.Event) error {
+	r.emitting.Lock()
+	defer r.emitting.Unlock()
+	err := r.publish(e)
+	if errors.Is(err, bus.ErrTooLarge) {
+		err = r.declareLost(e, err)
+	}
+	if err != nil {
+		r.fail(err)
+	}
+	return err
+}
+
+func (r *recording) publish(e trace.Event) error {
+	live := e.NotBefore == e.Time
+	e.Time = max(e.Time, r.last+1)
+	if live {
+		e.NotBefore = e.Time
+	}
+	r.last = e.Time
+	e.Wall = time.Now().UTC()
+	return r.bus.Publish(r.ctx, e)
+}
+
+// declareLost puts a gap in the place of a version that the bus does not take.
+func (r *recording) declareLost(e trace.Event, cause error) error {
+	gap := trace.GapRecord{
+		ID: r.nextGap(), Side: trace.GapBegin, FromRV: e.ResourceVersion, ToRV: e.ResourceVersion, Reason: cause.Error(),
+	}
+	r.show.notify("GAP: %v", cause)
+	e.Object.Name, e.Object.UID, e.ResourceVersion, e.Generation, e.Inferred = "", "", "", 0, false
+	e.Type = trace.Gap
+	for _, gap.Side = range []string{trace.GapBegin, trace.GapEnd} {
+		data, err := json.Marshal(gap)
+		if err != nil {
+			return err
+		}
+		e.Data = data
+		if err := r.publish(e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// deliver writes what came out of the bus into the trace, in one transaction.
+func (r *recording) deliver(b bus.Batch) error {
+	r.writing.Lock()
+	defer r.writing.Unlock()
+	for _, reason := range b.Rejected {
+		r.writer.Reject(trace.Rejection{Reason: reason})
+	}
+	for _, s := range r.streams {
+		if n := s.TakeCoalesced(); n > 0 {
+			t := s.Target()
+			r.writer.Certify(t.Resource, t.Namespace, func(c *trace.StreamCert) { c.Coalesced += n })
+		}
+	}
+	for {
+		_, err := r.writer.Append(&b.Position, b.Events...)
+		var invalid *trace.InvalidEvent
+		if !errors.As(err, &invalid) {
+			if err != nil {
+				return err
+			}
+			break
+		}
+		e := b.Events[invalid.Index]
+		reason := fmt.Sprintf("%s of %s at version %s: %v", e.Type, e.Object, e.ResourceVersion, invalid.Err)
+		r.show.notify("cannot be recorded: %s", reason)
+		r.writer.Reject(trace.Rejection{Reason: reason})
+		b.Events = append(b.Events[:invalid.Index], b.Events[invalid.Index+1:]...)
+	}
+	if n := len(b.Events); n > 0 {
+		r.show.wrote(n, r.now()-b.Events[0].Time)
+	}
+	r.durable = b.Position.Seq
+	if r.drained != nil && r.durable >= r.goal {
+		close(r.drained)
+		r.drained = nil
+	}
+	return nil
+}
+
+// consume starts to write into the trace what comes out of the bus.
+func (r *recording) consume(after uint64) {
+	ctx, cancel := context.WithCancel(r.ctx)
+	var consuming sync.WaitGroup
+	consuming.Go(func() {
+		if err := r.bus.Consume(ctx, after, r.deliver); ctx.Err() == nil {
+			r.fail(fmt.Errorf("the recording cannot go on: %w", err))
+		}
+	})
+	r.stopConsuming = func() {
+		cancel()
+		consuming.Wait()
+	}
+}
+
+// drain waits until everything that was emitted is durable in the trace.
+func (r *recording) drain() error {
+	last, err := r.bus.Flush(r.ctx)
+	if err != nil {
+		return cmp.Or(context.Cause(r.ctx), err)
+	}
+	r.writing.Lock()
+	if r.durable >= last {
+		r.writing.Unlock()
+		return nil
+	}
+	drained := make(chan struct{})
+	r.goal, r.drained = last, drained
+	r.writing.Unlock()
+	select {
+	case <-drained:
+		return nil
+	case <-r.ctx.Done():
+		return context.Cause(r.ctx)
+	}
+}
+
+// restore lets the streams go on where the trace ends. What the bus still held
+// must be in the trace already.
+func (r *recording) restore(path string) error {
+	r.writing.Lock()
+	defer r.writing.Unlock()
+	reader, err := trace.Open(path)
+	if err != nil {
+		return err
+	}
+	points, err := watch.Checkpoints(reader)
+	if err := errors.Join(err, reader.Close()); err != nil {
+		return err
+	}
+	live, err := r.live()
+	if err != nil {
+		return err
+	}
+	for _, s := range r.streams {
+		p := points[s.Target().Key()]
+		if p == nil {
+			p = &watch.Checkpoint{}
+		}
+		if err := s.Resume(*p, live[s]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// live returns the objects at the end of the trace by the stream they come from.
+func (r *recording) live() (map[*watch.Stream][]trace.Version, error) {
+	live := map[*watch.Stream][]trace.Version{}
+	err := r.writer.Live(func(o trace.Object, rv string, data json.RawMessage) error {
+		for _, s := range r.streams {
+			t := s.Target()
+			if t.Resource == o.Resource && (t.Namespace == "" || t.Namespace == o.Namespace) {
+				live[s] = append(live[s], trace.Version{Object: o, ResourceVersion: rv, Data: data})
+			}
+		}
+		return nil
+	})
+	return live, err
+}
+
+// certify writes what the end of the streams proves into the certificate. A
+// stream is complete only if the trace itself, not just the watch, ends with
+// what the final list holds.
+func (r *recording) certify(outcomes map[*watch.Stream]watch.Outcome, notes map[watch.StreamKey]string) error {
+	r.writing.Lock()
+	defer r.writing.Unlock()
+	live, err := r.live()
+	if err != nil {
+		return err
+	}
+	for s, outcome := range outcomes {
+		if outcome.Proof == trace.ProofComplete {
+			outcome = compareTrace(s.Recorded(), live[s])
+		}
+		t := s.Target()
+		r.writer.Certify(t.Resource, t.Namespace, func(c *trace.StreamCert) {
+			c.Coalesced += s.TakeCoalesced()
+			c.Proof = outcome.Proof
+			if c.Gaps > 0 && (c.Proof == trace.ProofComplete || c.Proof == trace.ProofOpen) {
+				c.Proof = trace.ProofGaps
+			}
+			c.Reason = join(outcome.Reason, notes[t.Key()])
+		})
+	}
+	return nil
+}
+
+func compareTrace(want map[types.NamespacedName][2]string, live []trace.Version) watch.Outcome {
+	for _, v := range live {
+		key := types.NamespacedName{Namespace: v.Namespace, Name: v.Name}
+		if want[key] != [2]string{v.UID, v.ResourceVersion} {
+			return watch.Outcome{Proof: trace.ProofMismatch, Reason: fmt.Sprintf(
+				"the trace ends with version %s of %s, seen was %s", v.ResourceVersion, v.Object, cmp.Or(want[key][1], "its end"))}
+		}
+		delete(want, key)
+	}
+	for key := range want {
+		return watch.Outcome{Proof: trace.ProofMismatch, Reason: "the trace lacks " + key.String()}
+	}
+	return watch.Outcome{Proof: trace.ProofComplete}
+}
+
+func join(a, b string) string {
+	if a == "" || b == "" {
+		return a + b
+	}
+	return a + "; " + b
+}
+
+// adopt takes over the streams, and gives each of them a place in the
+// certificate.
+func (r *recording) adopt(streams []*watch.Stream) {
+	r.writing.Lock()
+	defer r.writing.Unlock()
+	r.streams = streams
+	for _, s := range streams {
+		t := s.Target()
+		r.writer.Certify(t.Resource, t.Namespace, func(*trace.StreamCert) {})
+	}
+	r.show.setStreams(len(streams))
+}
+
+// resumeGaps continues to number the gaps of a trace.
+func (r *recording) resumeGaps() {
+	for _, g := range r.writer.Certificate().Gaps {
+		r.gaps.Store(max(r.gaps.Load(), int64(g.ID)))
+	}
+}
+
+// seal ends the trace.
+func (r *recording) seal(end string, code *int) (trace.Certificate, error) {
+	r.writing.Lock()
+	defer r.writing.Unlock()
+	run := r.writer.Run()
+	run.ExitCode = code
+	r.writer.SetRun(run)
+	return r.writer.Seal(end)
+}
+
+// deniedEvent says that discovery refused a resource.
+func deniedEvent(d watch.Denial, now time.Duration) (trace.Event, error) {
+	data, err := json.Marshal(trace.StreamRecord{State: trace.StreamDenied, Reason: d.Reason})
+	return trace.Event{
+		Time: now, NotBefore: now, Source: trace.SourceWatch, Type: trace.Stream,
+		Object: trace.Object{Resource: d.Resource, Namespace: d.Namespace}, Data: data,
+	}, err
+}

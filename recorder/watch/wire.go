@@ -1,0 +1,256 @@
+package watch
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	jsonv2 "github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/serializer"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/rest"
+
+	"github.com/hindsight-project/hindsight/recorder/trace"
+)
+
+// Client lists and watches any resource and hands out the bytes that the API
+// server sent: objects are decoded only as far as their identity.
+type Client struct {
+	rest rest.Interface
+}
+
+// NewClient makes a client for the API server that config describes. The rate
+// limit of config holds for lists and for opening watches.
+func NewClient(config *rest.Config) (*Client, error) {
+	c := rest.CopyConfig(config)
+	c.AcceptContentTypes = runtime.ContentTypeJSON
+	c.ContentType = runtime.ContentTypeJSON
+	scheme := runtime.NewScheme()
+	metav1.AddToGroupVersion(scheme, metav1.SchemeGroupVersion)
+	c.NegotiatedSerializer = serializer.NewCodecFactory(scheme).WithoutConversion()
+	c.GroupVersion = nil
+	c.APIPath = "/apis"
+	r, err := rest.UnversionedRESTClientFor(c)
+	if err != nil {
+		return nil, fmt.Errorf("cannot make a client for %s: %w", config.Host, err)
+	}
+	return &Client{rest: r}, nil
+}
+
+// object is one object as the API server sent it. The embedded ObjectMeta holds
+// its identity only; everything is in raw.
+type object struct {
+	metav1.TypeMeta
+	metav1.ObjectMeta
+	raw json.RawMessage
+}
+
+// DeepCopyObject implements runtime.Object. raw is never written to, so the
+// copy shares it.
+func (o *object) DeepCopyObject() runtime.Object {
+	c := *o
+	return &c
+}
+
+// list is a list of objects, or one page of it.
+type list struct {
+	metav1.TypeMeta
+	metav1.ListMeta
+	Items []*object
+}
+
+// DeepCopyObject implements runtime.Object.
+func (l *list) DeepCopyObject() runtime.Object {
+	c := *l
+	c.Items = append([]*object(nil), l.Items...)
+	return &c
+}
+
+// lenient accepts whatever the server considers an object: what it says is
+// recorded, not judged.
+var lenient = jsontext.AllowDuplicateNames(true)
+
+// header is the part of an object that identifies it.
+type header struct {
+	Kind       string `json:"kind"`
+	APIVersion string `json:"apiVersion"`
+	Metadata   struct {
+		Name            string `json:"name"`
+		Namespace       string `json:"namespace"`
+		UID             string `json:"uid"`
+		ResourceVersion string `json:"resourceVersion"`
+		Generation      int64  `json:"generation"`
+	} `json:"metadata"`
+}
+
+// decodeObject takes ownership of raw.
+func decodeObject(raw []byte) (*object, error) {
+	var h header
+	if err := jsonv2.Unmarshal(raw, &h, lenient); err != nil {
+		return nil, fmt.Errorf("the API server sent an object that cannot be read: %w", err)
+	}
+	m := h.Metadata
+	return &object{
+		TypeMeta: metav1.TypeMeta{Kind: h.Kind, APIVersion: h.APIVersion},
+		ObjectMeta: metav1.ObjectMeta{
+			Name: m.Name, Namespace: m.Namespace, UID: types.UID(m.UID),
+			ResourceVersion: m.ResourceVersion, Generation: m.Generation,
+		},
+		raw: raw,
+	}, nil
+}
+
+// withType gives an item of a list its apiVersion and kind, which the server
+// leaves out there and sends everywhere else. Nothing else is ever added.
+func withType(raw []byte, apiVersion, kind string) []byte {
+	var b bytes.Buffer
+	b.Grow(len(raw) + len(apiVersion) + len(kind) + 32)
+	fmt.Fprintf(&b, `{"apiVersion":%q,"kind":%q`, apiVersion, kind)
+	rest := bytes.TrimLeft(raw[1:], " \t\r\n")
+	if rest[0] != '}' {
+		b.WriteByte(',')
+	}
+	b.Write(rest)
+	return b.Bytes()
+}
+
+// List gets one list or one page of it.
+func (c *Client) list(ctx context.Context, t Target, opts metav1.ListOptions) (*list, error) {
+	result := c.rest.Get().MaxRetries(0).AbsPath(t.path()...).SpecificallyVersionedParams(
+		&opts, metav1.ParameterCodec, metav1.SchemeGroupVersion).Do(ctx)
+	if err := result.Error(); err != nil {
+		return nil, err
+	}
+	body, err := result.Raw()
+	if err != nil {
+		return nil, err
+	}
+	return decodeList(body)
+}
+
+func decodeList(body []byte) (*list, error) {
+	var wire struct {
+		Kind       string           `json:"kind"`
+		APIVersion string           `json:"apiVersion"`
+		Metadata   metav1.ListMeta  `json:"metadata"`
+		Items      []jsontext.Value `json:"items"`
+	}
+	if err := jsonv2.Unmarshal(body, &wire, lenient); err != nil {
+		return nil, fmt.Errorf("the API server sent a list that cannot be read: %w", err)
+	}
+	l := &list{
+		TypeMeta: metav1.TypeMeta{Kind: wire.Kind, APIVersion: wire.APIVersion},
+		ListMeta: wire.Metadata,
+		Items:    make([]*object, len(wire.Items)),
+	}
+	kind := strings.TrimSuffix(wire.Kind, "List")
+	for i, raw := range wire.Items {
+		if raw.Kind() != '{' {
+			return nil, fmt.Errorf("item %d of the %s is no object", i, wire.Kind)
+		}
+		o, err := decodeObject(raw)
+		if err != nil {
+			return nil, err
+		}
+		if o.Kind == "" {
+			o.Kind, o.APIVersion = kind, wire.APIVersion
+			o.raw = withType(raw, wire.APIVersion, kind)
+		}
+		l.Items[i] = o
+	}
+	return l, nil
+}
+
+// watch opens a stream of changes after a resourceVersion.
+func (c *Client) watch(ctx context.Context, t Target, opts metav1.ListOptions) (*frames, error) {
+	opts.Watch = true
+	body, err := c.rest.Get().MaxRetries(0).AbsPath(t.path()...).SpecificallyVersionedParams(
+		&opts, metav1.ParameterCodec, metav1.SchemeGroupVersion).Stream(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &frames{body: body, dec: jsontext.NewDecoder(body, lenient)}, nil
+}
+
+// frames reads the events of a watch from the wire.
+type frames struct {
+	body io.ReadCloser
+	dec  *jsontext.Decoder
+}
+
+// next returns the next event. Its error is io.EOF when the server ended the
+// stream between two events.
+func (f *frames) next() (kind string, raw []byte, err error) {
+	if _, err := f.dec.ReadToken(); err != nil { // {
+		return "", nil, err
+	}
+	for {
+		name, err := f.dec.ReadToken()
+		if err != nil {
+			return "", nil, truncated(err)
+		}
+		if name.Kind() == '}' {
+			return kind, raw, nil
+		}
+		key := name.String()
+		value, err := f.dec.ReadValue()
+		if err != nil {
+			return "", nil, truncated(err)
+		}
+		switch key {
+		case "type":
+			kind = strings.Trim(string(value), `"`)
+		case "object":
+			raw = bytes.Clone(value)
+		}
+	}
+}
+
+// truncated makes an end within an event what it is.
+func truncated(err error) error {
+	if errors.Is(err, io.EOF) {
+		return io.ErrUnexpectedEOF
+	}
+	return err
+}
+
+func (f *frames) close() { _ = f.body.Close() }
+
+// Target is what one stream records: one resource, of one namespace or of the
+// whole cluster.
+type Target struct {
+	trace.Resource
+	Namespace string // empty: the whole cluster
+
+	// Coalesce leaves out versions that say nothing but "still alive", see
+	// Heartbeat. It is never set for the namespace that is recorded.
+	Coalesce bool
+}
+
+// String renders "pods of namespace ds-e2e" or "nodes".
+func (t Target) String() string {
+	if t.Namespace == "" {
+		return t.Resource.String()
+	}
+	return t.Resource.String() + " of namespace " + t.Namespace
+}
+
+func (t Target) path() []string {
+	var p []string
+	if t.Group == "" {
+		p = []string{"/api", t.Version}
+	} else {
+		p = []string{"/apis", t.Group, t.Version}
+	}
+	if t.Namespace != "" {
+		p = append(p, "namespaces", t.Namespace)
+	}
+	return append(p, t.Resource.Resource)
+}
