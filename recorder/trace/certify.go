@@ -96,10 +96,8 @@ func checkPayload(ev *Event) error {
 func (w *Writer) certifyOther(e *entry, ev *Event) {
 	switch ev.Type {
 	case Bookmark:
-		s := w.stream(ev.Object)
-		s.Bookmarks++
 		rv, _ := find(e.leaves, w.fieldsOf(e.root).rv).text()
-		s.sawVersion(rv)
+		w.certifyBookmark(ev.Object, rv)
 	case Stream:
 		var r StreamRecord
 		_ = json.Unmarshal(ev.Data, &r) // checked by checkPayload
@@ -115,6 +113,28 @@ func (w *Writer) certifyOther(e *entry, ev *Event) {
 		var g GapRecord
 		_ = json.Unmarshal(ev.Data, &g) // checked by checkPayload
 		w.certifyGap(e, ev.Object, g)
+	}
+}
+
+// certifyBookmark counts a bookmark. In a log that does not say which watch it
+// came from, it counts for all of the resource and proves a version of none,
+// unless there is only one.
+func (w *Writer) certifyBookmark(o Object, rv string) {
+	var of []*StreamCert
+	for i := range w.cert.Streams {
+		s := &w.cert.Streams[i]
+		if s.Resource == o.Resource && (o.Namespace == "" || s.Namespace == o.Namespace || s.Namespace == "") {
+			of = append(of, s)
+		}
+	}
+	if len(of) == 0 {
+		of = append(of, w.stream(o))
+	}
+	for _, s := range of {
+		s.Bookmarks++
+		if len(of) == 1 {
+			s.sawVersion(rv)
+		}
 	}
 }
 
