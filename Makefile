@@ -4,6 +4,8 @@
 GO        ?= go
 GOFMT      = "$$($(GO) env GOROOT)/bin/gofmt"
 FUZZTIME  ?= 20s
+# The commit goes into the binaries where git can tell it.
+VCS       := $(shell git rev-parse --quiet HEAD >/dev/null 2>&1 && echo auto || echo false)
 REGO      := policies
 LAB       := cmd/lab
 GOPACKAGE := ./...
@@ -21,9 +23,9 @@ demo: build ## Record a replayed real run in a real API server and judge it
 .PHONY: build
 build: golang ## Build bin/recorder, bin/verifier and bin/lab
 	@mkdir -p bin
-	$(GO) build -o bin/ ./cmd/recorder ./cmd/verifier
+	$(GO) build -buildvcs=$(VCS) -o bin/ ./cmd/recorder ./cmd/verifier
 	@test -x bin/lab || echo "building the lab: it links all of Kubernetes, the first time takes some minutes" >&2
-	cd $(LAB) && $(GO) build -o ../../bin/lab .
+	cd $(LAB) && $(GO) build -buildvcs=$(VCS) -o ../../bin/lab .
 
 .PHONY: test
 test: golang compiler lint ## Everything that has to hold before a commit, with the race detector
