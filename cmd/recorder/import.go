@@ -45,8 +45,8 @@ gets a gap. An existing file is never overwritten.`,
 		Example: `  # A recording made by somebody else; writes growth.db
   recorder import growth.jsonl.zst
 
-  # What kubectl saw, with the time of receipt put before each line
-  kubectl get pods,pvc -A --watch --output-watch-events -o json \
+  # What kubectl sees, with the time of receipt put into each line
+  kubectl get pvc -A --watch --output-watch-events -o json \
     | jq -c --unbuffered '{time: (now | todate)} + .' \
     | recorder import - -o live.db`,
 		Args: cobra.ExactArgs(1),

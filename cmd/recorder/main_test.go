@@ -1,14 +1,19 @@
 package main
 
 import (
+	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/spf13/cobra"
+
+	"github.com/hindsight-project/hindsight/recorder/trace"
 )
 
 func TestMain(m *testing.M) {
@@ -26,7 +31,7 @@ func TestScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("RECORDINGS", recordings)
-			return nil
+			return unsealed(filepath.Join(env.WorkDir, "unsealed.db"))
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"damage": damage,
@@ -35,8 +40,60 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// damage is the script command "damage FILE KEEP|OFFSET": with "-50%" it cuts
-// the second half off, with "@50%" it turns over a byte in the middle.
+// unsealed makes a trace as a killed recorder leaves it.
+func unsealed(path string) error {
+	start := time.Date(2026, 11, 22, 2, 0, 0, 0, time.UTC)
+	w, err := trace.Create(path, trace.Run{
+		ID: "killed", Origin: trace.OriginAttach, Start: start, Namespaces: []string{"ns"},
+	})
+	if err != nil {
+		return err
+	}
+	_, err = w.Append(nil, trace.Event{
+		Wall: start, Source: trace.SourceMark, Type: trace.Mark, Data: []byte(`{"phase":"run-start"}`),
+	})
+	return errors.Join(err, w.Close())
+}
+
+// TestInspectionKeys holds the keys of inspect's JSON that scripts rely on: with
+// schema_version 1 keys may be added, none may go.
+func TestInspectionKeys(t *testing.T) {
+	text, err := json.Marshal(inspection{
+		Damage: "why", Certificate: trace.Certificate{Gaps: []trace.GapCert{}}, Kinds: []kindCount{{}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got map[string]any
+	if err := json.Unmarshal(text, &got); err != nil {
+		t.Fatal(err)
+	}
+	keys := map[string]string{
+		"":            "schema_version file intact damage digest run certificate kinds size",
+		"run":         "id origin start tool namespaces",
+		"certificate": "sealed events duration_ns streams gaps rejected rejected_total",
+		"size":        "bytes events blocks checkpoints objects paths bytes_per_event",
+	}
+	for part, names := range keys {
+		object := got
+		if part != "" {
+			object = got[part].(map[string]any)
+		}
+		for _, name := range strings.Fields(names) {
+			if _, ok := object[name]; !ok {
+				t.Errorf("%q has no key %q", part, name)
+			}
+		}
+	}
+	for _, name := range strings.Fields("group version resource kind objects added modified deleted") {
+		if _, ok := got["kinds"].([]any)[0].(map[string]any)[name]; !ok {
+			t.Errorf("kinds have no key %q", name)
+		}
+	}
+}
+
+// damage is the script command "damage FILE HOW": with "-50%" it cuts the second
+// half off, with "@50%" it turns over a byte in the middle.
 func damage(ts *testscript.TestScript, _ bool, args []string) {
 	file := ts.MkAbs(args[0])
 	text, err := os.ReadFile(file)
