@@ -34,7 +34,7 @@
 #     over_planned_budget: planned growth used the actions reserved for emergencies
 #   reasons:
 #     spec_unknown: no storage block was recorded before the request was written
-#     order_uncertain: the block changed so close to the request that either may have been in force
+#     order_uncertain: the request is against the block in force, but the block changed just then
 #     action_pending: the recording ends before the status could say that this was an emergency
 #     gap: events are missing, so a request or a block may not have been seen
 #     pending: the recording ends before the claims had to follow the block
@@ -122,7 +122,7 @@ violation contains {
 unknown contains {"reason": "order_uncertain", "seq": ({spec.seq | some spec in judged.specs} | {seq})} if {
 	some judged in _judged
 	seq := judged.request.seq
-	count(_wrongs(judged)) > 0
+	_wrong(judged.request, input.specs[judged.request.spec])
 	count(_wrongs(judged)) < count(judged.specs)
 }
 
