@@ -126,25 +126,36 @@ func judge(ctx context.Context, r *trace.Reader, set *policy.Set) ([]verdict.Pol
 	if err != nil {
 		return nil, err
 	}
-	for i := range judged {
-		if err := illustrate(r, judged[i].Findings); err != nil {
-			return nil, err
-		}
-	}
-	return judged, nil
+	return judged, illustrate(r, judged)
 }
 
 // illustrated is for how many findings of one policy the events are read. More
-// of one kind explain no more, and each event costs a look into the history.
+// of one kind explain no more.
 const illustrated = 100
 
-func illustrate(r *trace.Reader, findings []verdict.Finding) (err error) {
-	for i := range findings[:min(len(findings), illustrated)] {
-		f := &findings[i]
-		if f.Events, err = evidence.Events(r, evidence.Select(f.Seq)); err != nil {
-			return err
+// illustrate adds to the findings the events that they name.
+func illustrate(r *trace.Reader, judged []verdict.Policy) error {
+	var seqs []uint64
+	each := func(do func(f *verdict.Finding)) {
+		for i := range judged {
+			findings := judged[i].Findings
+			for j := range findings[:min(len(findings), illustrated)] {
+				do(&findings[j])
+			}
 		}
 	}
+	each(func(f *verdict.Finding) { seqs = append(seqs, evidence.Select(f.Seq)...) })
+	events, err := evidence.Events(r, seqs)
+	if err != nil {
+		return err
+	}
+	each(func(f *verdict.Finding) {
+		for _, seq := range evidence.Select(f.Seq) {
+			if e, ok := events[seq]; ok {
+				f.Events = append(f.Events, e)
+			}
+		}
+	})
 	return nil
 }
 

@@ -244,6 +244,35 @@ func TestCertificateIsReadFirst(t *testing.T) {
 	}
 }
 
+func TestGapsAreListedWithTheirTimes(t *testing.T) {
+	file := small(t, func(w *trace.Writer) {
+		pvcs := trace.Resource{Version: "v1", Resource: "persistentvolumeclaims", Kind: "PersistentVolumeClaim"}
+		side := func(side string, at time.Duration) trace.Event {
+			data, err := json.Marshal(trace.GapRecord{ID: 1, Side: side, FromRV: "4", ToRV: "9", Reason: "watch expired"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return trace.Event{
+				Time: at, NotBefore: 50 * time.Second, Wall: start.Add(at), Source: trace.SourceWatch, Type: trace.Gap,
+				Object: trace.Object{Resource: pvcs, Namespace: "ds"}, Data: data,
+			}
+		}
+		if _, err := w.Append(nil, side("begin", 60*time.Second), side("end", 60*time.Second)); err != nil {
+			t.Fatal(err)
+		}
+	})
+	var got string
+	for _, a := range check(t, demo(), file).Traces[0].Assumptions {
+		if a.Code == "gap" {
+			got += a.Subject + ": " + a.Text
+		}
+	}
+	want := "persistentvolumeclaims in ds: Not seen between +50.0s and +60.0s (seq 5 to 6): watch expired."
+	if got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
 func TestTraceThatIsStillBeingWrittenIsJudgedAndSaysSo(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "open.db")
 	w, err := trace.Create(file, trace.Run{ID: "open", Origin: "attach", Start: start})

@@ -25,44 +25,68 @@ func Select(seqs []uint64) []uint64 {
 	return append(slices.Clone(seqs[:PerFinding-last]), seqs[len(seqs)-last:]...)
 }
 
-// Events returns the events with the sequence numbers, in their order. Those
-// that the trace does not have are left out.
-func Events(r *trace.Reader, seqs []uint64) ([]verdict.Event, error) {
-	out := make([]verdict.Event, 0, len(seqs))
-	for _, seq := range seqs {
-		event, found, err := event(r, seq)
-		if err != nil {
-			return nil, fmt.Errorf("read event %d: %w", seq, err)
+// near is how many events are read on to get from one wanted event to the next.
+// Starting anew costs as much as reading about this many (decoding a block).
+const near = 1000
+
+// Events returns the events with the sequence numbers, by their number. Those
+// that the trace does not have are left out. The history is read once, forwards,
+// and only near the wanted events.
+func Events(r *trace.Reader, seqs []uint64) (map[uint64]verdict.Event, error) {
+	wanted := slices.Compact(slices.Sorted(slices.Values(seqs)))
+	out := make(map[uint64]verdict.Event, len(wanted))
+	for len(wanted) > 0 {
+		n := 1
+		for n < len(wanted) && wanted[n]-wanted[n-1] <= near {
+			n++
 		}
-		if found {
-			out = append(out, event)
+		if err := stretch(r, wanted[:n], out); err != nil {
+			return nil, fmt.Errorf("read the events %d to %d: %w", wanted[0], wanted[n-1], err)
 		}
+		wanted = wanted[n:]
 	}
 	return out, nil
 }
 
-func event(r *trace.Reader, seq uint64) (verdict.Event, bool, error) {
-	for e, err := range r.Events(seq) {
-		if err != nil || e.Seq != seq {
-			return verdict.Event{}, false, err
-		}
-		before, err := previous(r, e)
+// stretch reads from the first wanted event to the last and keeps, on the way,
+// the last version of every object, with which the next one is compared.
+func stretch(r *trace.Reader, wanted []uint64, out map[uint64]verdict.Event) error {
+	last := map[trace.Object]json.RawMessage{}
+	for e, err := range r.Events(wanted[0]) {
 		if err != nil {
-			return verdict.Event{}, false, err
+			return err
 		}
-		return verdict.Event{
-			Seq: e.Seq, Time: e.Time, Wall: e.Wall, Type: e.Type, Object: e.Object.String(),
-			Inferred: e.Inferred, Changes: words(e, before),
-		}, true, nil
+		if e.Seq == wanted[0] {
+			before, err := previous(r, e, last)
+			if err != nil {
+				return err
+			}
+			out[e.Seq] = verdict.Event{
+				Seq: e.Seq, Time: e.Time, Wall: e.Wall, Type: e.Type, Object: e.Object.String(),
+				Inferred: e.Inferred, Changes: words(e, before),
+			}
+		}
+		for len(wanted) > 0 && wanted[0] <= e.Seq {
+			wanted = wanted[1:]
+		}
+		if len(wanted) == 0 {
+			return nil
+		}
+		if e.Type.IsObject() {
+			last[e.Object] = e.Data
+		}
 	}
-	return verdict.Event{}, false, nil
+	return nil
 }
 
 // previous returns the object as it was before a modification, nil when it is
-// not known.
-func previous(r *trace.Reader, e trace.Event) (map[string]any, error) {
+// not known. last has the versions that were met on the way.
+func previous(r *trace.Reader, e trace.Event, last map[trace.Object]json.RawMessage) (map[string]any, error) {
 	if e.Type != trace.Modified || e.Seq <= 1 {
 		return nil, nil
+	}
+	if data, met := last[e.Object]; met {
+		return decode(data), nil
 	}
 	versions, err := r.StateAt(e.Seq-1, func(o trace.Object) bool { return o == e.Object })
 	if err != nil || len(versions) == 0 {

@@ -67,9 +67,15 @@ func version(of trace.Resource, kind trace.Type, rv int, body string) trace.Even
 
 func read(t *testing.T, r *trace.Reader, seqs ...uint64) []verdict.Event {
 	t.Helper()
-	list, err := evidence.Events(r, seqs)
+	found, err := evidence.Events(r, seqs)
 	if err != nil {
 		t.Fatal(err)
+	}
+	var list []verdict.Event
+	for _, seq := range seqs {
+		if e, ok := found[seq]; ok {
+			list = append(list, e)
+		}
 	}
 	return list
 }
@@ -91,6 +97,40 @@ func TestEventSaysWhenWhatAndHowItChanged(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, read(t, r, 1, 2)); diff != "" {
 		t.Error(diff)
+	}
+}
+
+func TestPreviousVersionIsFoundHoweverFarItIs(t *testing.T) {
+	list := []trace.Event{version(things, trace.Added, 1, `,"spec":{"x":0}`)}
+	other := func(rv int) trace.Event {
+		e := version(pvcs, trace.Modified, rv, fmt.Sprintf(`,"status":{"phase":"%d"}`, rv))
+		if rv == 2 {
+			e.Type = trace.Added
+		}
+		return e
+	}
+	for rv := 2; rv <= 2500; rv++ {
+		list = append(list, other(rv))
+	}
+	list = append(list, version(things, trace.Modified, 2501, `,"spec":{"x":1}`))
+	r := write(t, list...)
+	for _, seqs := range [][]uint64{{2501}, {1, 2501}, {2500, 2501}, {2501, 2, 2400, 2, 2501}} {
+		for _, e := range read(t, r, seqs...) {
+			var want []string
+			switch e.Seq {
+			case 1:
+				want = []string{}
+			case 2:
+				want = []string{"status.phase: 2"}
+			case 2501:
+				want = []string{"spec.x: 0 → 1"}
+			default:
+				want = []string{fmt.Sprintf("status.phase: %d → %d", e.Seq-1, e.Seq)}
+			}
+			if diff := cmp.Diff(want, e.Changes); diff != "" {
+				t.Errorf("%d of %v:\n%s", e.Seq, seqs, diff)
+			}
+		}
 	}
 }
 

@@ -499,6 +499,32 @@ func TestFindingCarriesEverythingTheRowSaid(t *testing.T) {
 	}
 }
 
+func TestFurtherFieldsOfARowBecomeItsDetail(t *testing.T) {
+	files := copyOf(t, "testdata/good")
+	const file = "demo/grows/grows.rego"
+	files[file].Data = append(files[file].Data, []byte(`
+unknown contains {
+	"reason": "not_seen", "seq": {9, 3, 3},
+	"text": "x", "yes": true, "no": null, "half": 0.5, "many": 9007199254740993,
+	"list": [1, "a"], "set": {"b", "a"}, "object": {"k": 1, 2: "v"},
+}
+`)...)
+	set, err := policy.Load(files, options())
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []verdict.Unknown{{
+		Reason: "not_seen", Message: "not seen", Entity: "pg-1", Seq: []uint64{3, 9},
+		Detail: map[string]any{
+			"text": "x", "yes": true, "no": nil, "half": 0.5, "many": int64(9007199254740993),
+			"list": []any{int64(1), "a"}, "set": []any{"a", "b"}, "object": map[string]any{"k": int64(1), "2": "v"},
+		},
+	}}
+	if diff := cmp.Diff(want, evaluate(t, set, document(t, "pg-1", nil))["volume-grows"].Unknowns); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestExercisedInDisruptionCountsOnlyWhatLiesInside(t *testing.T) {
 	doc := document(t, "pg-1", map[string]any{"samples": []any{sample(1, 1, 1), sample(2, 2, 0)}})
 	got := evaluate(t, good(t), doc)["volume-grows"].Entities[0]
@@ -601,6 +627,40 @@ func TestCancelledContextEndsTheEvaluation(t *testing.T) {
 	if _, err := good(t).Evaluate(ctx, []policy.Document{document(t, "pg-1", nil)}); err == nil {
 		t.Error("no error")
 	}
+}
+
+// ---- what people write
+
+// Whatever stands in a policy is either loaded or refused with words.
+func FuzzPolicyText(f *testing.F) {
+	for _, file := range []string{"demo/bounds/bounds.rego", "demo/grows/grows.rego", "lib/sizes/sizes.rego"} {
+		f.Add(read(f, "testdata/good/"+file))
+	}
+	f.Add("# METADATA\n# scope: package\n# custom: [1]\npackage demo.bounds")
+	f.Add("# METADATA\n# custom:\n#   view: \"a b\"\n#   codes: 5\npackage demo.bounds\nviolation[x] if x := 1")
+	f.Fuzz(func(t *testing.T, text string) {
+		files := copyOf(t, "testdata/good")
+		files["demo/bounds/bounds.rego"].Data = []byte(text)
+		set, err := policy.Load(files, options())
+		if (err == nil) == (set == nil) || (err != nil && err.Error() == "") {
+			t.Errorf("set %v, error %v", set, err)
+		}
+	})
+}
+
+// Whatever stands in params.yaml or behind --param is applied or refused.
+func FuzzParameters(f *testing.F) {
+	f.Add(read(f, "testdata/good/params.yaml"), "volume-grows.deadline_ns=5")
+	f.Add("profiles: {medium: {a: {b: {c: [1]}}}, slow: {a: 1}}", "a.b.c=[2]")
+	f.Add("profiles: {medium: {a: {1: x}}}", "a.1=y")
+	f.Fuzz(func(t *testing.T, file, override string) {
+		files := fstest.MapFS{"params.yaml": {Data: []byte(file)}}
+		o := options()
+		o.Params = []string{override}
+		if _, err := policy.Load(files, o); err == nil || err.Error() == "" {
+			t.Errorf("a set without policies was loaded: %v", err)
+		}
+	})
 }
 
 // ---- helpers
