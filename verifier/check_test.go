@@ -383,6 +383,16 @@ func TestDefaultPoliciesNeverFailOnRealRecordings(t *testing.T) {
 	}
 }
 
+// The events that are shown here come from a real cluster: the growth of a
+// volume from the patch to the new size of the file system.
+func TestGoldenReportsOfARealRecording(t *testing.T) {
+	o := demo("demo-switch.violated=true", "demo-switch.seq=[1, 365, 366, 370, 380, 390, 400, 410, 420, 430, 525]")
+	run := check(t, o, recording(t, "growth"))
+	for format, name := range map[string]string{"text": "growth.txt", "json": "growth.json"} {
+		golden(t, name, render(t, format, run))
+	}
+}
+
 func TestWithoutASentinelNoDataLossIsNeverHeld(t *testing.T) {
 	for _, name := range recordings {
 		for _, p := range check(t, verifier.Options{}, recording(t, name)).Traces[0].Policies {

@@ -191,8 +191,12 @@ func (t text) events(f verdict.Finding) {
 		}
 		t.line("    seq %-5d %9s  %s  %s %s%s",
 			e.Seq, offset(e.Time), e.Wall.UTC().Format(clockLayout), e.Type, e.Object, inferred)
-		for _, c := range e.Changes[:min(len(e.Changes), fields)] {
-			t.line("              %s", c)
+		for j, c := range e.Changes[:min(len(e.Changes), fields)] {
+			more := ""
+			if j == fields-1 && len(e.Changes) > fields {
+				more = " …"
+			}
+			t.line("              %s%s", c, more)
 		}
 	}
 }
