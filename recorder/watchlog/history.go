@@ -1,11 +1,11 @@
 package watchlog
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"time"
 
-	"github.com/go-json-experiment/json"
 	"k8s.io/apimachinery/pkg/util/resourceversion"
 
 	"github.com/hindsight-project/hindsight/recorder/trace"
@@ -134,19 +134,24 @@ func (e unusableError) Error() string { return string(e) }
 // that went back only the wall clock tells.
 func (h *history) timed(l line) (trace.Event, error) {
 	e := l.event
-	if h.start.IsZero() {
-		h.start = e.Wall
+	start := h.start
+	if start.IsZero() {
+		start = e.Wall
 		if l.elapsed != nil {
-			h.start = e.Wall.Add(-time.Duration(*l.elapsed))
+			start = e.Wall.Add(-time.Duration(*l.elapsed))
 		}
 	}
+	if away := e.Wall.Sub(start).Abs(); away > spanMax {
+		return e, unusableError(fmt.Sprintf("time %s is more than a year away from the start of the log, %s",
+			e.Wall.Format(time.RFC3339), start.Format(time.RFC3339)))
+	}
+	if l.elapsed != nil && time.Duration(*l.elapsed) > spanMax {
+		return e, unusableError(fmt.Sprintf("elapsed_ns %d is more than a year", *l.elapsed))
+	}
+	h.start = start
 	e.Time = h.elapsed(e.Wall)
 	if l.elapsed != nil {
 		e.Time = max(h.now, time.Duration(*l.elapsed))
-	}
-	if e.Time > spanMax {
-		return e, unusableError(fmt.Sprintf("time %s is more than a year after the start of the log, %s",
-			e.Wall.Format(time.RFC3339), h.start.Format(time.RFC3339)))
 	}
 	e.NotBefore = e.Time
 	if l.notBefore != nil {
@@ -190,7 +195,7 @@ func (h *history) watchBroke(r trace.Resource) {
 // declared takes over the numbering of gaps that the log itself declares.
 func (h *history) declared(e trace.Event) {
 	var r trace.GapRecord
-	if err := json.Unmarshal(e.Data, &r); err == nil {
+	if err := json.Unmarshal(e.Data, &r); err == nil { // parseLine has checked it
 		h.gaps = max(h.gaps, r.ID)
 	}
 }
@@ -232,7 +237,7 @@ func (h *history) known(s *scope, current *object, e trace.Event) error {
 		return h.late(s, e, fmt.Sprintf("came after %s", current.highest))
 	case e.Type == trace.Added:
 		return h.repeated(s, current, e)
-	case e.Type == trace.Modified && e.ResourceVersion == current.highest:
+	case e.Type == trace.Modified && sameVersion(e, current):
 		return h.emit(e) // a duplicate, for the trace to count
 	}
 	return h.record(s, e)
@@ -242,7 +247,7 @@ func (h *history) known(s *scope, current *object, e trace.Event) error {
 func (h *history) repeated(s *scope, current *object, e trace.Event) error {
 	h.openList(s, e)
 	s.list.repeated++
-	changed := e.ResourceVersion != current.highest
+	changed := !sameVersion(e, current)
 	if changed || s.broken {
 		if err := h.openGap(s, e); err != nil {
 			return err
@@ -471,6 +476,12 @@ func (h *history) leftOut(s *scope, at trace.Event) error {
 }
 
 // ---- resourceVersions
+
+// sameVersion reports whether e is for certain what the log had already. Of two
+// versions without UID or resourceVersion nobody can tell.
+func sameVersion(e trace.Event, o *object) bool {
+	return e.Object.UID != "" && e.ResourceVersion != "" && e.ResourceVersion == o.highest
+}
 
 // older reports whether a is certainly older than b. resourceVersions that are
 // not numbers cannot be compared.

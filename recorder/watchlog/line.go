@@ -1,6 +1,7 @@
 package watchlog
 
 import (
+	encodingjson "encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -200,13 +201,14 @@ func errorEvent(object jsontext.Value) (trace.Event, error) {
 	return trace.Event{Source: trace.SourceWatch, Type: typeError, Data: []byte(object)}, nil
 }
 
-// recordEvent checks that value is a record of the trace before taking it.
+// recordEvent checks that value is a record of the trace before taking it, in
+// the way in which the trace itself will read it.
 func recordEvent(t trace.Type, member string, value jsontext.Value, record any) (trace.Event, error) {
 	e, err := payloadEvent(t, trace.SourceRecorder, member, value)
 	if err != nil {
 		return e, err
 	}
-	if err := json.Unmarshal(value, record); err != nil {
+	if err := encodingjson.Unmarshal(value, record); err != nil {
 		return e, fmt.Errorf("%q of a %s line: %w", member, strings.ToUpper(string(t)), err)
 	}
 	return e, nil

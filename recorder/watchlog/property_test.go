@@ -120,6 +120,37 @@ func TestAfterAnyFaultsTheTraceEndsAsTheCluster(t *testing.T) {
 	})
 }
 
+// FuzzImport checks that whatever is in a log, what is made of it can be written
+// and imported once more.
+func FuzzImport(f *testing.F) {
+	f.Add([]byte(strings.Join([]string{
+		pod("0 ADDED a/u1@1"), pod("0 ADDED b/u2@2"), pod("1 MODIFIED a/u1@3"), watchError(9),
+		pod("10 ADDED a/u3@4"), pod("10 ADDED b/u2@2"), pod("11 DELETED b/u2@2"), pod("12 MODIFIED a/u1@1"),
+	}, "\n")))
+	f.Add([]byte(`{"time":"2026-11-22T02:00:00Z","type":"GAP","about":{"resource":"pods"},"gap":{"id":-1,"side":"x"}}` + "\n" +
+		`{"time":"2026-11-22T02:00:00Z","type":"STREAM","stream":{"state":"denied"},"elapsed_ns":-7}` + "\n" +
+		`{"time":"2026-11-22T02:00:00Z","type":"EVENT","event":"\u0000","data":""}` + "\nx\n"))
+	f.Add([]byte("\x28\xb5\x2f\xfd"))
+	f.Fuzz(func(t *testing.T, log []byte) {
+		out := filepath.Join(t.TempDir(), "trace.db")
+		report, err := watchlog.Import(t.Context(), bytes.NewReader(log), watchlog.Options{Out: out})
+		if err != nil {
+			usable := report.Lines > report.Unusable
+			if usable || report.Events > 0 {
+				t.Fatalf("%d lines, %d unusable, but: %v", report.Lines, report.Unusable, err)
+			}
+			return
+		}
+		r, err := trace.Open(out)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer r.Close()
+		again, _ := imported(t, exported(t, r))
+		sameEvents(t, events(t, r), events(t, again))
+	})
+}
+
 // checkGaps checks that gaps are paired and that all that is inferred is inside.
 func checkGaps(t *rapid.T, r *trace.Reader) {
 	open := map[int]bool{}
