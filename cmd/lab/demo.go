@@ -13,6 +13,9 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
 
 	"github.com/hindsight-project/hindsight/cmd/lab/cluster"
 )
@@ -39,14 +42,15 @@ func newDemoCommand() *cobra.Command {
 		Short: "Record a replay and judge the recording",
 		Long: `Start a cluster, replay a recording of a real storage operator into it, record
 what its API server says with ` + "`recorder attach`, judge the trace with `verifier check`" + `.
-Your own kubeconfig is not used. An older demo.trace.db is replaced.
+The times in the objects are moved along, as if all of it happened now, at that
+speed. Your own kubeconfig is not used. An older demo.trace.db is replaced.
 
 Exit code: 0 when all of it worked and nothing is violated, be the verdict held,
 vacuous or inconclusive; otherwise that of verifier check.`,
 		Example: `  lab demo
 
   # another history, as fast as it happened, the trace in ./traces
-  lab demo --recording growth.jsonl.zst --speed 1 --out traces`,
+  lab demo --recording mine.jsonl.zst --speed 1 --out traces`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			d.cmd = cmd
@@ -58,11 +62,27 @@ vacuous or inconclusive; otherwise that of verifier check.`,
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&d.recording, "recording", "primary-restart", "recording to replay: a file, or a shipped one")
-	flags.Float64Var(&d.speed, "speed", 20, "seconds of the recording that pass in a second; 0: as fast as possible")
+	flags.Float64Var(&d.speed, "speed", 20, "seconds of the recording that pass in a second")
 	flags.StringVar(&d.recorder, "recorder", "", "path of recorder (default: next to lab)")
 	flags.StringVar(&d.verifier, "verifier", "", "path of verifier (default: next to lab)")
 	flags.StringVar(&d.out, "out", ".", "directory for the trace; made when missing")
 	return cmd
+}
+
+// short is a path as one would type it here: relative when it leads down.
+func short(path string) string {
+	here, err := os.Getwd()
+	if err != nil {
+		return path
+	}
+	relative, err := filepath.Rel(here, path)
+	if err != nil || strings.HasPrefix(relative, "..") {
+		return path
+	}
+	if filepath.Base(relative) == relative {
+		return "." + string(filepath.Separator) + relative
+	}
+	return relative
 }
 
 // complete finds the programs, before anything is started.
@@ -72,12 +92,13 @@ func (d *demo) complete() (err error) {
 	}
 	for name, path := range map[string]*string{"recorder": &d.recorder, "verifier": &d.verifier} {
 		if *path == "" {
-			*path = filepath.Join(filepath.Dir(d.lab), name)
+			*path = short(filepath.Join(filepath.Dir(d.lab), name))
 		}
 		if *path, err = exec.LookPath(*path); err != nil {
 			return fmt.Errorf("%s is not there: build it next to lab (`make build`) or give --%s PATH: %w", name, name, err)
 		}
 	}
+	d.lab = short(d.lab)
 	return os.MkdirAll(d.out, 0o755)
 }
 
@@ -98,6 +119,9 @@ func (d *demo) run(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, c.Stop()) }()
+	if err := scope.create(ctx, c); err != nil {
+		return err
+	}
 	if err := d.record(ctx, c, scope, file); err != nil {
 		return err
 	}
@@ -106,6 +130,28 @@ func (d *demo) run(ctx context.Context) (err error) {
 
 // scope is where a recording takes place.
 type scope struct{ namespace, operatorNamespace string }
+
+// create makes the namespaces: a recorder is attached to what is there.
+func (s scope) create(ctx context.Context, c *cluster.Cluster) error {
+	config, err := c.RESTConfig()
+	if err != nil {
+		return err
+	}
+	kube, err := kubernetes.NewForConfig(config)
+	if err != nil {
+		return err
+	}
+	for _, name := range []string{s.namespace, s.operatorNamespace} {
+		if name == "" {
+			continue
+		}
+		namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}
+		if _, err := kube.CoreV1().Namespaces().Create(ctx, namespace, metav1.CreateOptions{}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 // scope finds the namespace of the database clusters and that of the operator,
 // which holds a Lease.
@@ -135,8 +181,8 @@ func (d *demo) record(ctx context.Context, c *cluster.Cluster, s scope, file str
 		args = append(args, "--operator-namespace", s.operatorNamespace)
 	}
 	speed := strconv.FormatFloat(d.speed, 'g', -1, 64)
-	args = append(args, "-o", file, "--", d.lab, "replay", d.recording, "--speed", speed)
-	d.say("\n$ recorder %s", strings.Join(args, " "))
+	args = append(args, "-o", file, "--", d.lab, "replay", d.recording, "--speed", speed, "--move-times")
+	d.say("\n$ %s %s", d.recorder, strings.Join(args, " "))
 	cmd := d.command(ctx, d.recorder, args...)
 	cmd.Env = append(os.Environ(), "KUBECONFIG="+c.Kubeconfig())
 	cmd.Stdout = d.cmd.ErrOrStderr() // here, the certificate is progress
@@ -147,7 +193,7 @@ func (d *demo) record(ctx context.Context, c *cluster.Cluster, s scope, file str
 }
 
 func (d *demo) judge(ctx context.Context, file string) error {
-	d.say("\n$ verifier check %s", file)
+	d.say("\n$ %s check %s", d.verifier, file)
 	cmd := d.command(ctx, d.verifier, "check", file)
 	cmd.Stdout = d.cmd.OutOrStdout()
 	err := cmd.Run()

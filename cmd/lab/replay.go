@@ -45,6 +45,8 @@ is refused.`,
 		"kubeconfig that `lab up` wrote (default: $KUBECONFIG)")
 	cmd.Flags().Float64Var(&o.Speed, "speed", 1,
 		"seconds of the recording that pass in a second; 0: as fast as possible")
+	cmd.Flags().BoolVar(&o.MoveTimes, "move-times", false,
+		"move the times in the objects along, as if all of it happened now, at this speed")
 	return cmd
 }
 

@@ -42,6 +42,9 @@
 //   - Defaults of fields that the recording lacks are filled in when the server
 //     reads the object. In a recording of the same release there are none.
 //
+// On request ([Options.MoveTimes]) the times in the objects are moved to the time
+// of the replay. Then they differ, of course, and in nothing else.
+//
 // # Sources
 //
 // A history is a sequence of trace events; [Open] gives that of a trace and of a

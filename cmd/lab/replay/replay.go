@@ -27,6 +27,13 @@ type Options struct {
 	// without waiting.
 	Speed float64
 
+	// MoveTimes maps the times in the objects to the time of the replay: a stamp
+	// of the moment at which an object was recorded becomes one of the moment at
+	// which it is replayed. Durations between stamps shrink by Speed, which must
+	// not be 0. Whoever compares stamps with a clock, such as a verifier or a
+	// controller, needs it; the objects are then not as recorded.
+	MoveTimes bool
+
 	// OnMark is called for each mark of the recording, at its moment.
 	OnMark func(trace.Event) error
 }
@@ -52,6 +59,9 @@ func Run(ctx context.Context, config *rest.Config, etcd *clientv3.Client,
 	history iter.Seq2[trace.Event, error], o Options) (Result, error) {
 	if o.Speed < 0 || math.IsNaN(o.Speed) || math.IsInf(o.Speed, 0) {
 		return Result{}, fmt.Errorf("speed %v: give a number above 0, or 0 for as fast as possible", o.Speed)
+	}
+	if o.MoveTimes && o.Speed == 0 {
+		return Result{}, errors.New("times can only be moved at a speed above 0: without one the replay has no clock")
 	}
 	kube, err := kubernetes.NewForConfig(config)
 	if err != nil {
@@ -82,6 +92,7 @@ type player struct {
 	kube       kubernetes.Interface
 	present    map[string]present // what is under a key; absent: not touched yet
 	namespaces map[string]bool    // that exist
+	clock      clock
 	result     Result
 }
 
@@ -92,15 +103,18 @@ type present struct {
 }
 
 func (p *player) play(ctx context.Context, history iter.Seq2[trace.Event, error]) error {
-	var begin time.Time // of the replay, at time zero of the trace
 	for event, err := range history {
 		if err != nil {
 			return err
 		}
-		if begin.IsZero() {
-			begin = time.Now().Add(-p.scaled(event.Time))
+		if p.clock.replayed.IsZero() {
+			p.clock = clock{
+				recorded: event.Wall.Add(-event.Time),
+				replayed: time.Now().Add(-p.scaled(event.Time)),
+				speed:    p.Speed,
+			}
 		}
-		if err := sleepUntil(ctx, begin.Add(p.scaled(event.Time))); err != nil {
+		if err := sleepUntil(ctx, p.clock.replayed.Add(p.scaled(event.Time))); err != nil {
 			return err
 		}
 		if err := p.apply(ctx, event); err != nil {
@@ -138,6 +152,13 @@ func (p *player) apply(ctx context.Context, event trace.Event) error {
 		return p.OnMark(event)
 	case !event.Type.IsObject():
 		return nil
+	}
+	if p.MoveTimes {
+		moved, err := moveTimes(event.Data, p.clock)
+		if err != nil {
+			return err
+		}
+		event.Data = moved
 	}
 	version, err := p.encoder.encode(event.Object, event.Data)
 	if err != nil {
