@@ -177,7 +177,7 @@ func render(t *testing.T, e trace.Event) string {
 		if err := json.Unmarshal(e.Data, &g); err != nil {
 			t.Fatal(err)
 		}
-		fmt.Fprintf(&b, " %s %d: %s to %s", g.Side, g.ID, g.FromRV, g.ToRV)
+		fmt.Fprintf(&b, " %s: %s to %s", g.Side, g.FromRV, g.ToRV)
 	case trace.Bookmark:
 		fmt.Fprintf(&b, " %s", e.ResourceVersion)
 	default:
@@ -186,7 +186,7 @@ func render(t *testing.T, e trace.Event) string {
 	return b.String()
 }
 
-// podEvents is the history of the Pods without what opens and ends streams.
+// history is that of one resource, without what opens and ends its streams.
 func (a *attached) history(resource string) []string {
 	a.t.Helper()
 	lines := []string{}
@@ -332,19 +332,19 @@ func TestWhatIsRecorded(t *testing.T) {
 				s.put(pods, "ds/e", nil)
 				s.compact()
 				s.set(func() { s.deaf = false })
-				a.sees("gap pods/ds end 1: 104 to 109")
+				a.sees("gap pods/ds end: 104 to 109")
 				s.put(pods, "ds/e", map[string]any{"x": 1})
 			},
 			[]string{
 				"added pods/ds/a u101 at 101", "added pods/ds/b u102 at 102",
 				"added pods/ds/c u103 at 103", "added pods/ds/d u104 at 104",
-				"gap pods/ds begin 1: 104 to 109",
+				"gap pods/ds begin: 104 to 109",
 				"inferred deleted pods/ds/c u103 at 103",
 				"inferred modified pods/ds/b u102 at 105",
 				"inferred deleted pods/ds/d u104 at 104",
 				"inferred added pods/ds/d u108 at 108",
 				"inferred added pods/ds/e u109 at 109",
-				"gap pods/ds end 1: 104 to 109",
+				"gap pods/ds end: 104 to 109",
 				"modified pods/ds/e u109 at 110",
 			},
 			trace.ProofGaps,
@@ -357,11 +357,11 @@ func TestWhatIsRecorded(t *testing.T) {
 				s.put(pods, "ds/a", map[string]any{"x": 1})
 				s.compact()
 				s.set(func() { s.deaf = false })
-				a.sees("gap pods/ds end 1: 101 to 102")
+				a.sees("gap pods/ds end: 101 to 102")
 			},
 			[]string{
-				"added pods/ds/a u101 at 101", "gap pods/ds begin 1: 101 to 102",
-				"inferred modified pods/ds/a u101 at 102", "gap pods/ds end 1: 101 to 102",
+				"added pods/ds/a u101 at 101", "gap pods/ds begin: 101 to 102",
+				"inferred modified pods/ds/a u101 at 102", "gap pods/ds end: 101 to 102",
 			},
 			trace.ProofGaps,
 		},
@@ -393,17 +393,17 @@ func TestWhatIsRecorded(t *testing.T) {
 				s.cutAll()
 				a.sees("stream pods/ds denied")
 			},
-			[]string{"added pods/ds/a u101 at 101", "gap pods/ds begin 1: 101 to ", "gap pods/ds end 1: 101 to "},
+			[]string{"added pods/ds/a u101 at 101", "gap pods/ds begin: 101 to ", "gap pods/ds end: 101 to "},
 			trace.ProofGaps,
 		},
 		{
-			"a server without bookmarks cannot confirm the end",
+			"a server without bookmarks is given some seconds to contradict",
 			func(s *apiServer, a *attached) {
 				s.set(func() { s.mute = true })
 				s.put("v1/services", "ds/s", nil) // the revision goes on, the Pods do not
 			},
 			[]string{"added pods/ds/a u101 at 101"},
-			trace.ProofOpen,
+			trace.ProofComplete,
 		},
 	} {
 		t.Run(c.says, func(t *testing.T) {
@@ -411,6 +411,7 @@ func TestWhatIsRecorded(t *testing.T) {
 			s := newAPIServer(t)
 			s.put(pods, "ds/a", nil)
 			a := attachTo(t, s)
+			a.sees("stream pods/ds watching")
 			c.do(s, a)
 			got := a.end("pods")
 			same(t, a.history("pods"), c.want)
@@ -418,5 +419,306 @@ func TestWhatIsRecorded(t *testing.T) {
 				t.Errorf("proof is %q (%s), want %q", got.Proof, got.Reason, c.proof)
 			}
 		})
+	}
+}
+
+// Between two versions there is a time that is known, and one that is not.
+func TestNotBeforeIsTheLastMomentAtWhichTheStreamWasCurrent(t *testing.T) {
+	s := newAPIServer(t)
+	s.put(pods, "ds/a", nil)
+	a := attachTo(t, s)
+	s.put(pods, "ds/live", nil)
+	a.sees("added pods/ds/live u102 at 102")
+	s.set(func() { s.deaf = true })
+	s.cutAll()
+	s.put(pods, "ds/backlog", nil)
+	time.Sleep(50 * time.Millisecond)
+	s.set(func() { s.deaf = false })
+	a.sees("added pods/ds/backlog u103 at 103")
+	s.put(pods, "ds/current", nil)
+	a.end("pods")
+
+	events := map[string]trace.Event{}
+	r, err := trace.Open(a.path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	for e, err := range r.Events(0) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		events[e.Object.Name] = e
+	}
+	for name, current := range map[string]bool{"a": true, "live": true, "backlog": false, "current": true} {
+		if e := events[name]; (e.NotBefore == e.Time) != current {
+			t.Errorf("%s happened in (%v, %v]", name, e.NotBefore, e.Time)
+		}
+	}
+	if e := events["backlog"]; e.NotBefore != events["live"].Time {
+		t.Errorf("the backlog begins at %v, last seen current was %v", e.NotBefore, events["live"].Time)
+	}
+}
+
+func TestWhatIsNotRecorded(t *testing.T) {
+	for _, c := range []struct {
+		says    string
+		options func(*Options)
+		err     string
+	}{
+		{
+			"Secrets, even when asked for",
+			func(o *Options) { o.Resources = []string{"secrets"} },
+			"--resource secrets: Secrets are never recorded",
+		},
+		{
+			"Secrets, whatever their version is called",
+			func(o *Options) { o.Resources = []string{"secrets.v1."} },
+			"Secrets are never recorded",
+		},
+		{
+			"a resource that does not exist",
+			func(o *Options) { o.Resources = []string{"unicorns.example.com"} },
+			"--resource unicorns.example.com: not served by this API server",
+		},
+		{
+			"anything, when the command cannot be run",
+			func(o *Options) { o.Command = []string{"/no/such/program"} },
+			"cannot run the command",
+		},
+		{
+			"anything, when the NATS server is away",
+			func(o *Options) { o.NATS.URL = "nats://127.0.0.1:1" },
+			"the NATS server nats://127.0.0.1:1 cannot be reached",
+		},
+	} {
+		t.Run(c.says, func(t *testing.T) {
+			a := begin(t, newAPIServer(t), c.options)
+			<-a.done
+			if a.err == nil || !strings.Contains(a.err.Error(), c.err) {
+				t.Errorf("got %v, want %q", a.err, c.err)
+			}
+			if _, err := os.Stat(a.path); !errors.Is(err, os.ErrNotExist) {
+				t.Errorf("a trace was left behind: %v", err)
+			}
+		})
+	}
+}
+
+func TestAServerThatIsAwayIsNamed(t *testing.T) {
+	s := newAPIServer(t)
+	s.http.Close()
+	a := begin(t, s)
+	<-a.done
+	if a.err == nil || !strings.Contains(a.err.Error(), "cannot be asked") || !strings.Contains(a.err.Error(), s.http.URL) {
+		t.Errorf("got %v", a.err)
+	}
+}
+
+func TestWhatIsDeniedIsLeftOutAndCertified(t *testing.T) {
+	s := newAPIServer(t)
+	s.denied[pods] = true
+	a := attachTo(t, s)
+	got := a.end("pods")
+	if got.Proof != trace.ProofDenied || !strings.Contains(got.Reason, "forbidden") {
+		t.Errorf("got %+v", got)
+	}
+	if got := a.stream("persistentvolumeclaims"); got.Proof != trace.ProofComplete {
+		t.Errorf("got %+v", got)
+	}
+	if got := a.stream("clusters.postgresql.cnpg.io"); got.Proof != trace.ProofDenied || got.Reason != "not served by this API server" {
+		t.Errorf("got %+v", got)
+	}
+}
+
+func TestWhereEverythingIsDeniedThereIsNothingToRecord(t *testing.T) {
+	s := newAPIServer(t)
+	for path := range s.kinds {
+		s.denied[path] = true
+	}
+	a := begin(t, s)
+	<-a.done
+	if a.err == nil || !strings.Contains(a.err.Error(), "lets us record nothing") {
+		t.Errorf("got %v", a.err)
+	}
+}
+
+func TestHeartbeatsOfOthersAreCountedNotRecorded(t *testing.T) {
+	lease := func(renew, holder string) map[string]any {
+		return map[string]any{"spec": map[string]any{"renewTime": renew, "holderIdentity": holder}}
+	}
+	for _, c := range []struct {
+		says      string
+		namespace string // of the operator
+		keep      bool
+		want      []string
+		coalesced uint64
+	}{
+		{
+			"a renewal is left out, a new holder is recorded", "operator", false,
+			[]string{
+				"added leases.coordination.k8s.io/operator/l u101 at 101", "modified leases.coordination.k8s.io/operator/l u101 at 104",
+			}, 2,
+		},
+		{
+			"every renewal is recorded when asked for", "operator", true,
+			[]string{
+				"added leases.coordination.k8s.io/operator/l u101 at 101", "modified leases.coordination.k8s.io/operator/l u101 at 102",
+				"modified leases.coordination.k8s.io/operator/l u101 at 103", "modified leases.coordination.k8s.io/operator/l u101 at 104",
+			}, 0,
+		},
+		{
+			"every renewal in the recorded namespace is recorded", "ds", false,
+			[]string{
+				"added leases.coordination.k8s.io/ds/l u101 at 101", "modified leases.coordination.k8s.io/ds/l u101 at 102",
+				"modified leases.coordination.k8s.io/ds/l u101 at 103", "modified leases.coordination.k8s.io/ds/l u101 at 104",
+			}, 0,
+		},
+	} {
+		t.Run(c.says, func(t *testing.T) {
+			s := newAPIServer(t)
+			name := c.namespace + "/l"
+			s.put(leases, name, lease("1", "x"))
+			a := attachTo(t, s, func(o *Options) { o.OperatorNamespace, o.KeepHeartbeats = c.namespace, c.keep })
+			s.put(leases, name, lease("2", "x"))
+			s.put(leases, name, lease("3", "x"))
+			s.put(leases, name, lease("4", "y"))
+			got := a.end("leases.coordination.k8s.io")
+			same(t, a.history("leases.coordination.k8s.io"), c.want)
+			if got.Proof != trace.ProofComplete || got.Coalesced != c.coalesced {
+				t.Errorf("got %+v", got)
+			}
+		})
+	}
+}
+
+func TestMoreThanTheDefaults(t *testing.T) {
+	s := newAPIServer(t)
+	s.put("v1/services", "ds/s", nil)
+	s.put("v1/services", "other/s", nil)
+	a := attachTo(t, s, func(o *Options) { o.Resources = []string{"services"} })
+	a.end("services")
+	same(t, a.history("services"), []string{"added services/ds/s u101 at 101"})
+}
+
+func TestAllNamespaces(t *testing.T) {
+	s := newAPIServer(t)
+	s.put(pods, "ds/a", nil)
+	s.put(pods, "other/a", nil)
+	a := attachTo(t, s, func(o *Options) { o.Namespace, o.OperatorNamespace = "", "operator" })
+	if got := a.end("pods"); got.Namespace != "" || got.Added != 2 || got.Proof != trace.ProofComplete {
+		t.Errorf("got %+v", got)
+	}
+}
+
+func TestNamespacesThatDoNotExistAreSaidSo(t *testing.T) {
+	s := newAPIServer(t)
+	a := attachTo(t, s, func(o *Options) { o.OperatorNamespace = "nowhere" })
+	if got := a.end("leases.coordination.k8s.io"); got.Reason != "the namespace did not exist at the start" {
+		t.Errorf("got %+v", got)
+	}
+	if !strings.Contains(a.stderr.String(), "--operator-namespace") {
+		t.Errorf("nothing was said:\n%s", a.stderr)
+	}
+}
+
+func TestTheCommandEndsTheRecording(t *testing.T) {
+	for _, c := range []struct {
+		says, script string
+		code         int
+		out          string
+	}{
+		{"in success", `echo "$HINDSIGHT_RUN_ID" in "$HINDSIGHT_TRACE"`, 0, "trace.db"},
+		{"with its exit code", "exit 7", 7, ""},
+		{"with 128 and the signal that killed it", "kill -9 $$", 137, ""},
+	} {
+		t.Run(c.says, func(t *testing.T) {
+			a := begin(t, newAPIServer(t), func(o *Options) { o.Command = []string{"sh", "-c", c.script} })
+			<-a.done
+			var failed *CommandError
+			switch {
+			case c.code == 0 && a.err != nil:
+				t.Errorf("got %v", a.err)
+			case c.code != 0 && (!errors.As(a.err, &failed) || failed.ExitCode() != c.code):
+				t.Errorf("got %v, want exit code %d", a.err, c.code)
+			}
+			if !a.cert.Sealed || !strings.Contains(a.stdout.String(), c.out) {
+				t.Errorf("got %+v\n%s", a.cert, a.stdout)
+			}
+			r, err := trace.Open(a.path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer r.Close()
+			if got := r.Run().ExitCode; got == nil || *got != c.code {
+				t.Errorf("the trace says %v", got)
+			}
+		})
+	}
+}
+
+func TestAnInterruptReachesTheCommandOnce(t *testing.T) {
+	const script = `n=0; trap 'n=$((n+1)); echo got INT; [ $n = 1 ] && exit 0' INT; echo started; while :; do sleep 0.05; done`
+	a := begin(t, newAPIServer(t), func(o *Options) { o.Command = []string{"sh", "-c", script} })
+	a.until("command", func() bool { return strings.Contains(a.stdout.String(), "started") })
+	a.stop()
+	<-a.done
+	if a.err != nil || !a.cert.Sealed {
+		t.Errorf("got %v", a.err)
+	}
+	if got := strings.Count(a.stdout.String(), "got INT"); got != 1 {
+		t.Errorf("the command got %d interrupts\n%s", got, a.stdout)
+	}
+}
+
+func TestStoppedAtOnceTheFileIsReadable(t *testing.T) {
+	s := newAPIServer(t)
+	s.put(pods, "ds/a", nil)
+	a := attachTo(t, s, func(o *Options) { o.Command = []string{"sh", "-c", "trap '' INT; while :; do sleep 0.05; done"} })
+	a.sees("added pods/ds/a u101 at 101")
+	a.stop()
+	a.breakOff()
+	same(t, a.history("pods"), []string{"added pods/ds/a u101 at 101"})
+	var coded interface{ ExitCode() int }
+	if !errors.As(a.err, &coded) || coded.ExitCode() != 130 {
+		t.Errorf("got %v", a.err)
+	}
+}
+
+func TestTheRecordedObjectIsWhatTheServerSent(t *testing.T) {
+	s := newAPIServer(t)
+	exact := map[string]any{"spec": map[string]any{"big": json.Number("9007199254740993"), "float": 1.5, "text": "<ü&>"}}
+	s.put(pods, "ds/listed", exact)
+	a := attachTo(t, s)
+	s.put(pods, "ds/watched", exact)
+	a.end("pods")
+	r, err := trace.Open(a.path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	want := map[string]any{"spec": exact["spec"], "apiVersion": "v1", "kind": "Pod"}
+	found := 0
+	for e, err := range r.Events(0) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !e.Type.IsObject() {
+			continue
+		}
+		found++
+		var o map[string]any
+		dec := json.NewDecoder(bytes.NewReader(e.Data))
+		dec.UseNumber()
+		if err := dec.Decode(&o); err != nil {
+			t.Fatal(err)
+		}
+		delete(o, "metadata")
+		got, _ := json.Marshal(o)
+		wanted, _ := json.Marshal(want)
+		same(t, string(got), string(wanted))
+	}
+	if found != 2 {
+		t.Errorf("%d objects", found)
 	}
 }

@@ -13,7 +13,7 @@ import (
 )
 
 // WriteCertificate prints the proof of what was seen for people: the run, one
-// line for each stream with the reason of what is missing below it, the gaps,
+// line for each stream, the reasons of what is missing, the gaps,
 // what could not be used, and one sentence that sums it up.
 func WriteCertificate(w io.Writer, run trace.Run, cert trace.Certificate) error {
 	t := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
@@ -23,6 +23,7 @@ func WriteCertificate(w io.Writer, run trace.Run, cert trace.Certificate) error 
 		return err
 	}
 	var b strings.Builder
+	writeReasons(&b, cert.Streams)
 	writeGaps(&b, cert.Gaps)
 	writeRejected(&b, cert.Rejected)
 	fmt.Fprintf(&b, "\n%s\n", Summary(cert))
@@ -74,8 +75,33 @@ func writeStreams(w io.Writer, streams []trace.StreamCert) {
 		}
 		fields = append(fields, short(time.Duration(s.LagMax)), versions)
 		fmt.Fprintln(w, strings.Join(fields, "\t"))
-		if s.Reason != "" {
-			fmt.Fprintf(w, "  %s\n", s.Reason)
+	}
+}
+
+// writeReasons says why streams are not complete, or what else is to be known
+// of them. Streams with the same reason share a line.
+func writeReasons(b *strings.Builder, streams []trace.StreamCert) {
+	type remark struct{ reason, namespace string }
+	about := map[remark][]string{}
+	total := map[string]int{}
+	var remarks []remark
+	for _, s := range streams {
+		total[s.Namespace]++
+		for reason := range strings.SplitSeq(s.Reason, reasonSeparator) {
+			r := remark{reason, s.Namespace}
+			if about[r] == nil {
+				remarks = append(remarks, r)
+			}
+			about[r] = append(about[r], s.Resource.String())
+		}
+	}
+	for _, r := range remarks {
+		switch names := about[r]; {
+		case r.reason == "":
+		case len(names) == total[r.namespace] && len(names) > 1:
+			fmt.Fprintf(b, "\nEverything%s: %s\n", inNamespace(r.namespace), r.reason)
+		default:
+			fmt.Fprintf(b, "\n%s%s: %s\n", strings.Join(names, ", "), inNamespace(r.namespace), r.reason)
 		}
 	}
 }

@@ -255,11 +255,14 @@ func compareTrace(want map[types.NamespacedName][2]string, live []trace.Version)
 	return watch.Outcome{Proof: trace.ProofComplete}
 }
 
+// reasonSeparator stands between two reasons of one stream.
+const reasonSeparator = "; "
+
 func join(a, b string) string {
 	if a == "" || b == "" {
 		return a + b
 	}
-	return a + "; " + b
+	return a + reasonSeparator + b
 }
 
 // adopt takes over the streams, and gives each of them a place in the

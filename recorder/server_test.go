@@ -1,6 +1,7 @@
 package recorder
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -311,7 +312,11 @@ func (s *apiServer) watch(w http.ResponseWriter, r *http.Request, k *kind, names
 		s.mu.Lock()
 		pending, changed, rev := s.history[min(at, len(s.history)):], s.changed, s.rev
 		at = len(s.history)
+		broken := isClosed(cut)
 		s.mu.Unlock()
+		if broken {
+			panic(http.ErrAbortHandler)
+		}
 		for _, c := range pending {
 			if c.path == k.path && (c.ns == "" || namespace == "" || c.ns == namespace) {
 				event(c.typ, c.object)
@@ -351,9 +356,20 @@ func status(w http.ResponseWriter, code int, reason, message string) {
 	})
 }
 
+func isClosed(c chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
+}
+
 func clone(o map[string]any) map[string]any {
 	data, _ := json.Marshal(o)
+	dec := json.NewDecoder(bytes.NewReader(data))
+	dec.UseNumber()
 	var c map[string]any
-	_ = json.Unmarshal(data, &c)
+	_ = dec.Decode(&c)
 	return c
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"sync"
 	"time"
 
@@ -58,12 +59,33 @@ type Bus struct {
 // StreamName returns the name of the stream of a run.
 func StreamName(runID string) string { return "hindsight-" + runID }
 
+// subject is "hindsight.<run id>.<source>.<resource or type>".
 func subject(runID string, e trace.Event) string {
-	s := "hindsight." + runID + "." + string(e.Source)
-	if r := e.Object.Resource.String(); r != "" {
-		return s + "." + r
+	last := e.Object.Resource.Resource
+	if last == "" {
+		last = string(e.Type)
+	} else if e.Object.Group != "" {
+		last += "." + e.Object.Group
 	}
-	return s + "." + string(e.Type)
+	return "hindsight." + runID + "." + tokens(string(e.Source)+"."+last)
+}
+
+// tokens leaves of a name what a subject may have. Names of Kubernetes come out
+// as they are.
+func tokens(name string) string {
+	var kept []string
+	for part := range strings.SplitSeq(name, ".") {
+		part = strings.Map(func(r rune) rune {
+			if r <= ' ' || r >= 0x7f || r == '*' || r == '>' {
+				return '_'
+			}
+			return r
+		}, part)
+		if part != "" {
+			kept = append(kept, part)
+		}
+	}
+	return strings.Join(kept, ".")
 }
 
 // Open connects to the bus and makes the stream of the run unless it exists.

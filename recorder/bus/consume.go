@@ -88,7 +88,8 @@ func (c *consumer) readOnce(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	iter, err := source.Messages(jetstream.PullMaxMessagesWithBytesLimit(batchEvents, batchBytes))
+	iter, err := source.Messages(jetstream.PullMaxMessagesWithBytesLimit(batchEvents, batchBytes),
+		jetstream.PullExpiry(10*time.Second), jetstream.PullHeartbeat(time.Second))
 	if err != nil {
 		return err
 	}

@@ -205,6 +205,13 @@ func (p *publisher) recover(ctx context.Context) {
 	for {
 		p.forget()
 		last, err := p.lastSeq(ctx)
+		if err == nil {
+			err = p.checkOurs(ctx, last)
+		}
+		if errors.Is(err, errForeign) {
+			p.fail(err)
+			return
+		}
 		if err == nil && p.resend(last) {
 			return
 		}
@@ -238,18 +245,46 @@ func (p *publisher) lastSeq(ctx context.Context) (uint64, error) {
 	return info.State.LastSeq, nil
 }
 
+var errForeign = errors.New("somebody else writes to the NATS stream of this run: two recorders must not share a trace")
+
+// checkOurs makes sure that the last message of the stream, if it is not
+// acknowledged, is the one in the window.
+func (p *publisher) checkOurs(ctx context.Context, last uint64) error {
+	p.mu.Lock()
+	var ours *nats.Msg
+	i := last - p.first // wraps around for last < first
+	if i < uint64(len(p.window)) {
+		ours = p.window[i]
+	}
+	foreign := last >= p.first && ours == nil
+	p.mu.Unlock()
+	if foreign {
+		return errForeign
+	}
+	if ours == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, ackTimeout)
+	defer cancel()
+	m, err := p.stream.GetMsg(ctx, last)
+	switch {
+	case errors.Is(err, jetstream.ErrMsgNotFound): // in the trace and purged
+		return nil
+	case err != nil:
+		return err
+	case m.Subject != ours.Subject || m.Header.Get(headerPrefix+"id") != ours.Header.Get(headerPrefix+"id"):
+		return errForeign
+	}
+	return nil
+}
+
 // resend returns false if it has to be tried again.
 func (p *publisher) resend(last uint64) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	switch end := p.first + uint64(len(p.window)); {
-	case last+1 < p.first:
-		p.fail(fmt.Errorf("the NATS server has lost events that it had acknowledged (it has %d, acknowledged were %d): "+
+	if last+1 < p.first {
+		p.failLocked(fmt.Errorf("the NATS server has lost events that it had acknowledged (it has %d, acknowledged were %d): "+
 			"start the recorder again with the same --output; it resumes from what is in the trace", last, p.first-1))
-		return true
-	case last >= end:
-		p.fail(fmt.Errorf("somebody else writes to the NATS stream of this run (it has %d messages, ours are %d): "+
-			"two recorders must not share a trace", last, end-1))
 		return true
 	}
 	p.acknowledge(last)
@@ -265,6 +300,12 @@ func (p *publisher) resend(last uint64) bool {
 }
 
 func (p *publisher) fail(err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.failLocked(err)
+}
+
+func (p *publisher) failLocked(err error) {
 	p.err = err
 	p.notify("%v", err)
 	p.wake()

@@ -49,11 +49,11 @@ func (s *Stream) Finish(ctx context.Context) (Outcome, error) {
 	if err != nil {
 		return s.abandon(err)
 	}
-	reached, err := s.catchUp(ctx, final)
+	end, err := s.catchUp(ctx, final)
 	if err != nil {
 		return Outcome{}, err
 	}
-	outcome := s.compare(final, reached)
+	outcome := s.compare(final, end)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return outcome, s.emitRecord(trace.Stream, s.listedAt, trace.StreamRecord{
@@ -109,15 +109,27 @@ func flatten(obj runtime.Object) (*list, error) {
 // that a quiet stream knows after one second that nothing is missing.
 const catchUpTimeout int64 = 3
 
-// catchUp watches until the stream has come to the final list. It returns false
-// if that could not be confirmed.
-func (s *Stream) catchUp(ctx context.Context, final *list) (reached bool, err error) {
+// ending is how sure it is that the watch has come to the final list.
+type ending int
+
+const (
+	unreached ending = iota
+	waited           // a watch past the list stayed open, and its server sends no bookmarks
+	reached          // a bookmark or a later version says so
+)
+
+// catchUp watches until the stream has come to the final list.
+//
+// API servers send no bookmarks for resources that they do not cache: Events.
+// There it must be enough that a watch that was opened after the list stayed
+// open to its end and brought nothing more.
+func (s *Stream) catchUp(ctx context.Context, final *list) (ending, error) {
 	for {
 		if s.reached(final.ResourceVersion) {
-			return true, nil
+			return reached, nil
 		}
 		if s.isExpired() {
-			return true, s.replace(final.Items, final.ResourceVersion)
+			return reached, s.replace(final.Items, final.ResourceVersion)
 		}
 		timeout, opened := catchUpTimeout, s.hub.Now()
 		f, err := s.hub.Client.watch(ctx, s.target, metav1.ListOptions{
@@ -125,24 +137,28 @@ func (s *Stream) catchUp(ctx context.Context, final *list) (reached bool, err er
 		})
 		switch {
 		case err == nil:
-			reached, err := s.follow(ctx, newEvents(ctx, f, s.ended), final.ResourceVersion)
-			if reached || err != nil {
-				return reached, err
+			done, err := s.follow(ctx, newEvents(ctx, f, s.ended), final.ResourceVersion)
+			if err != nil {
+				return unreached, err
+			}
+			if done {
+				return reached, nil
 			}
 			if s.hub.Now()-opened >= time.Duration(timeout)*time.Second {
-				return false, nil // it had its time, and sends no bookmarks
+				return waited, nil
 			}
 		case ctx.Err() == nil:
 			s.failed(err)
 		}
 		if !s.isExpired() && !sleep(ctx, pause) {
-			return false, nil
+			return unreached, nil
 		}
 	}
 }
 
-// follow takes events up to version rv and leaves out what comes after it.
-func (s *Stream) follow(ctx context.Context, w *events, rv string) (reached bool, err error) {
+// follow takes events up to version rv and leaves out what comes after it. It
+// returns true when it knows that there are no more.
+func (s *Stream) follow(ctx context.Context, w *events, rv string) (done bool, err error) {
 	defer w.Stop()
 	for {
 		select {
@@ -196,7 +212,7 @@ func (s *Stream) abandon(cause error) (Outcome, error) {
 }
 
 // compare says whether the final list holds exactly what was seen.
-func (s *Stream) compare(final *list, reached bool) Outcome {
+func (s *Stream) compare(final *list, end ending) Outcome {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var wrong []string
@@ -220,12 +236,15 @@ func (s *Stream) compare(final *list, reached bool) Outcome {
 		wrong = append(wrong, name(key)+" is gone and its deletion was not seen")
 	}
 	switch {
-	case len(wrong) > 0 && reached:
+	case len(wrong) > 0 && end == reached:
 		return Outcome{trace.ProofMismatch, "the final list contradicts the recording: " + enumerate(wrong)}
 	case len(wrong) > 0:
 		return Outcome{trace.ProofMismatch, "the watch did not reach the final list: " + enumerate(wrong)}
-	case !reached:
-		return Outcome{trace.ProofOpen, "the final list agrees, but no bookmark confirmed that nothing lies between"}
+	case end == unreached:
+		return Outcome{trace.ProofOpen, "the final list agrees, but the last watch broke before it could confirm that"}
+	case end == waited:
+		return Outcome{trace.ProofComplete, fmt.Sprintf("the API server sends no bookmarks, "+
+			"but the last watch stayed open for %d s past the final list", catchUpTimeout)}
 	default:
 		return Outcome{Proof: trace.ProofComplete}
 	}

@@ -34,25 +34,29 @@ const (
 	snapshotGroup = "snapshot.storage.k8s.io"
 )
 
-// defaults are recorded always. Versions are those to name where the API server
+// These are recorded always. Versions are those to name where the API server
 // does not serve the resource; otherwise the server's preferred one is taken.
-var defaults = []trace.Resource{
-	{Group: cnpgGroup, Version: "v1", Resource: "clusters", Kind: "Cluster"},
-	{Group: cnpgGroup, Version: "v1", Resource: "backups", Kind: "Backup"},
-	{Group: cnpgGroup, Version: "v1", Resource: "scheduledbackups", Kind: "ScheduledBackup"},
-	{Version: "v1", Resource: "persistentvolumeclaims", Kind: "PersistentVolumeClaim"},
-	{Version: "v1", Resource: "pods", Kind: "Pod"},
-	{Version: "v1", Resource: "events", Kind: "Event"},
-	{Group: "batch", Version: "v1", Resource: "jobs", Kind: "Job"},
-	{Group: "policy", Version: "v1", Resource: "poddisruptionbudgets", Kind: "PodDisruptionBudget"},
-	{Version: "v1", Resource: "persistentvolumes", Kind: "PersistentVolume"},
-	{Group: "storage.k8s.io", Version: "v1", Resource: "volumeattachments", Kind: "VolumeAttachment"},
-	{Version: "v1", Resource: "nodes", Kind: "Node"},
-	{Group: "storage.k8s.io", Version: "v1", Resource: "storageclasses", Kind: "StorageClass"},
-	{Group: snapshotGroup, Version: "v1", Resource: "volumesnapshots", Kind: "VolumeSnapshot"},
-	{Group: snapshotGroup, Version: "v1", Resource: "volumesnapshotcontents", Kind: "VolumeSnapshotContent"},
-	{Group: snapshotGroup, Version: "v1", Resource: "volumesnapshotclasses", Kind: "VolumeSnapshotClass"},
-}
+var (
+	inNamespace = []trace.Resource{
+		{Group: cnpgGroup, Version: "v1", Resource: "clusters", Kind: "Cluster"},
+		{Group: cnpgGroup, Version: "v1", Resource: "backups", Kind: "Backup"},
+		{Group: cnpgGroup, Version: "v1", Resource: "scheduledbackups", Kind: "ScheduledBackup"},
+		{Version: "v1", Resource: "persistentvolumeclaims", Kind: "PersistentVolumeClaim"},
+		{Version: "v1", Resource: "pods", Kind: "Pod"},
+		{Version: "v1", Resource: "events", Kind: "Event"},
+		{Group: "batch", Version: "v1", Resource: "jobs", Kind: "Job"},
+		{Group: "policy", Version: "v1", Resource: "poddisruptionbudgets", Kind: "PodDisruptionBudget"},
+		{Group: snapshotGroup, Version: "v1", Resource: "volumesnapshots", Kind: "VolumeSnapshot"},
+	}
+	ofCluster = []trace.Resource{
+		{Version: "v1", Resource: "persistentvolumes", Kind: "PersistentVolume"},
+		{Group: "storage.k8s.io", Version: "v1", Resource: "volumeattachments", Kind: "VolumeAttachment"},
+		{Version: "v1", Resource: "nodes", Kind: "Node"},
+		{Group: "storage.k8s.io", Version: "v1", Resource: "storageclasses", Kind: "StorageClass"},
+		{Group: snapshotGroup, Version: "v1", Resource: "volumesnapshotcontents", Kind: "VolumeSnapshotContent"},
+		{Group: snapshotGroup, Version: "v1", Resource: "volumesnapshotclasses", Kind: "VolumeSnapshotClass"},
+	}
+)
 
 var (
 	operatorPods   = trace.Resource{Version: "v1", Resource: "pods", Kind: "Pod"}
@@ -70,8 +74,11 @@ func Resolve(d discovery.DiscoveryInterface, sel Selection) ([]Target, []Denial,
 		return nil, nil, err
 	}
 	r := resolver{served: served, sel: sel}
-	for _, want := range defaults {
+	for _, want := range inNamespace {
 		r.add(want, sel.Namespace)
+	}
+	for _, want := range ofCluster {
+		r.add(want, "")
 	}
 	if err := r.addRequested(); err != nil {
 		return nil, nil, err

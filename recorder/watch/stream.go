@@ -46,7 +46,8 @@ type Hub struct {
 type Stream struct {
 	hub       *Hub
 	target    Target
-	ready     chan struct{} // closed when first listed or denied
+	ready     chan struct{} // closed when it is known whether it can be recorded
+	readyOnce sync.Once
 	coalesced atomic.Uint64
 
 	mu       sync.Mutex
@@ -134,8 +135,11 @@ func (s *Stream) Resume(c Checkpoint, live []trace.Version) error {
 // Target returns what the stream records.
 func (s *Stream) Target() Target { return s.target }
 
-// Ready is closed when the first list is done or was denied.
+// Ready is closed when the stream is listed, or watched where a trace was
+// resumed, or denied.
 func (s *Stream) Ready() <-chan struct{} { return s.ready }
+
+func (s *Stream) setReady() { s.readyOnce.Do(func() { close(s.ready) }) }
 
 // Denied returns why the stream is not recorded, empty when it is.
 func (s *Stream) Denied() string {
@@ -277,6 +281,7 @@ func (s *Stream) watching(rv, until string) error {
 		}
 	}
 	s.outage, s.denied, s.opened = nil, "", true
+	s.setReady()
 	return s.emitRecord(trace.Stream, now, record)
 }
 
@@ -343,9 +348,7 @@ func (s *Stream) deny(reason string) {
 	s.leftOut = !s.listed
 	s.hub.Notify("%s: denied: %s", s.target, reason)
 	_ = s.emitRecord(trace.Stream, s.hub.Now(), trace.StreamRecord{State: trace.StreamDenied, RV: s.rv, Reason: reason})
-	if s.leftOut {
-		close(s.ready)
-	}
+	s.setReady()
 }
 
 func isExpired(err error) bool { return apierrors.IsResourceExpired(err) || apierrors.IsGone(err) }
@@ -510,8 +513,8 @@ func (s *Stream) replace(items []*object, rv string) error {
 	s.denied = ""
 	if first {
 		s.outage = nil
-		close(s.ready)
 	}
+	s.setReady()
 	return nil
 }
 
