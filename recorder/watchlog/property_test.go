@@ -127,7 +127,8 @@ func FuzzImport(f *testing.F) {
 		pod("0 ADDED a/u1@1"), pod("0 ADDED b/u2@2"), pod("1 MODIFIED a/u1@3"), watchError(9),
 		pod("10 ADDED a/u3@4"), pod("10 ADDED b/u2@2"), pod("11 DELETED b/u2@2"), pod("12 MODIFIED a/u1@1"),
 	}, "\n")))
-	f.Add([]byte(`{"time":"2026-11-22T02:00:00Z","type":"GAP","about":{"resource":"pods"},"gap":{"id":-1,"side":"x"}}` + "\n" +
+	f.Add([]byte(`{"time":"2026-11-22T02:00:00Z","type":"GAP","about":{"resource":"pods"},` +
+		`"gap":{"id":-1,"side":"x"}}` + "\n" +
 		`{"time":"2026-11-22T02:00:00Z","type":"STREAM","stream":{"state":"denied"},"elapsed_ns":-7}` + "\n" +
 		`{"time":"2026-11-22T02:00:00Z","type":"EVENT","event":"\u0000","data":""}` + "\nx\n"))
 	f.Add([]byte("\x28\xb5\x2f\xfd"))
