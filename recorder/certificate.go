@@ -25,7 +25,7 @@ func WriteCertificate(w io.Writer, run trace.Run, cert trace.Certificate) error 
 	var b strings.Builder
 	writeReasons(&b, cert.Streams)
 	writeGaps(&b, cert.Gaps)
-	writeRejected(&b, cert.Rejected)
+	writeRejected(&b, cert)
 	fmt.Fprintf(&b, "\n%s\n", Summary(cert))
 	_, err := io.WriteString(w, b.String())
 	return err
@@ -118,17 +118,20 @@ func writeGaps(b *strings.Builder, gaps []trace.GapCert) {
 	}
 }
 
-func writeRejected(b *strings.Builder, rejected []trace.Rejection) {
-	if len(rejected) == 0 {
+func writeRejected(b *strings.Builder, cert trace.Certificate) {
+	if len(cert.Rejected) == 0 {
 		return
 	}
 	fmt.Fprintf(b, "\nInput that could not be used:\n")
-	for _, r := range rejected {
+	for _, r := range cert.Rejected {
 		if r.Line > 0 {
 			fmt.Fprintf(b, "  line %d: %s\n", r.Line, r.Reason)
 			continue
 		}
 		fmt.Fprintf(b, "  %s\n", r.Reason)
+	}
+	if listed := uint64(len(cert.Rejected)); cert.RejectedTotal > listed {
+		fmt.Fprintf(b, "  and %d more\n", cert.RejectedTotal-listed)
 	}
 }
 

@@ -60,7 +60,7 @@ var served = []struct{ path, kind string }{
 	{"v1/services", "Service"}, {"v1/nodes", "Node"}, {"coordination.k8s.io/v1/leases", "Lease"},
 }
 
-func newAPIServer(t *testing.T) *apiServer {
+func newAPIServer(t testing.TB) *apiServer {
 	s := &apiServer{
 		changed: make(chan struct{}), cut: make(chan struct{}), expired: make(chan struct{}),
 		rev: 100, kinds: map[string]*kind{}, denied: map[string]bool{},

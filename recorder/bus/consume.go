@@ -19,6 +19,9 @@ const (
 	linger      = 10 * time.Millisecond
 )
 
+// pullMessages is how many messages the server sends ahead.
+const pullMessages = 256
+
 // purgeBytes is how much may lie in the stream that is in the trace already.
 const purgeBytes = 64 << 20
 
@@ -88,7 +91,7 @@ func (c *consumer) readOnce(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	iter, err := source.Messages(jetstream.PullMaxMessagesWithBytesLimit(batchEvents, batchBytes),
+	iter, err := source.Messages(jetstream.PullMaxMessages(pullMessages),
 		jetstream.PullExpiry(10*time.Second), jetstream.PullHeartbeat(time.Second))
 	if err != nil {
 		return err

@@ -1,0 +1,73 @@
+// Package bus carries the events of a recording from their sources to the trace:
+// CloudEvents 1.0 in binary mode on NATS JetStream, one stream a run.
+//
+// # Why there is a bus
+//
+// Sources and trace need not be in one process. With an external server,
+// recorders publish where the cluster is, and the trace is written elsewhere;
+// built in, the bus takes bursts that the disk cannot.
+//
+// # Guarantees
+//
+// Events arrive in the order in which they were published, each exactly once,
+// whatever happens to connections, servers and programs:
+//
+//   - Publishing is a sliding window. Every message says which sequence number
+//     must come before it, so the server refuses what follows a lost one; the
+//     publisher then asks how far the server came and sends the rest again.
+//     A stream has one publisher. Identity is never left to JetStream's window
+//     for duplicates, which forgets after two minutes.
+//   - Consuming writes the position in the stream in the same transaction of the
+//     trace as the events. What is delivered again after a crash lies before
+//     that position. Nothing is acknowledged to the server.
+//   - An acknowledgement of JetStream is not a disk write (it syncs every two
+//     minutes). The durable point is the transaction of the trace: a recorder
+//     that is restarted first drains what the bus still has, then resumes its
+//     watches from what is in the trace. What a crash of the machine took from
+//     the bus is asked of the API server again. A stream that ends before the
+//     trace's position is replaced by one that begins behind it.
+//   - Memory is bounded by the window (2048 messages, 32 MiB) and by one batch
+//     (1000 events, 16 MiB). When the window is full, [Bus.Publish] waits, and
+//     with it the watch.
+//
+// What is in the trace is purged from the stream, every 64 MiB. After a clean
+// end the stream is deleted.
+//
+// # Names
+//
+//	stream    hindsight-<run id>
+//	subjects  hindsight.<run id>.<source>.<resource or type>
+//	          hindsight.ds-e2e-20261122t020829z-7q2pd.watch.clusters.postgresql.cnpg.io
+//
+// # Envelope
+//
+// Attributes are headers, as the NATS protocol binding of CloudEvents has them,
+// percent-encoded where they are not plain ASCII. The payload is the object, as
+// the API server sent it.
+//
+//	ce-specversion      1.0
+//	ce-id               <uid>/<resourceVersion> for an observed version of an object,
+//	                    <type>/<monotonic> for everything else
+//	ce-source           /hindsight/<run id>/<source>
+//	ce-type             dev.hindsight.<type>: dev.hindsight.modified
+//	ce-subject          pods/ds-e2e/pg-1
+//	ce-time             wall clock at receipt, RFC 3339 with nanoseconds
+//	content-type        application/json
+//	ce-monotonic        ns since the start of the run
+//	ce-notbefore        the same, earliest possible moment
+//	ce-origin           trace.Event.Source: watch
+//	ce-group, ce-version, ce-resource, ce-kind, ce-namespace, ce-name, ce-uid,
+//	ce-resourceversion, ce-generation
+//	                    of the object, absent where empty
+//	ce-inferred         true, or absent
+//
+// All extensions are strings: the integers of CloudEvents have 32 bits.
+//
+// # Servers
+//
+// Without [Options.URL] a server runs inside the process. It listens on nothing
+// and keeps its stream in [Options.Dir]. Objects of up to 2 MiB pass (etcd stores
+// 1.5 MiB); an external server with a smaller max_payload is told of at the
+// start, and what it does not take is [ErrTooLarge], which the recorder declares
+// as a gap. An external server that goes away is waited for without end.
+package bus
