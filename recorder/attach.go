@@ -57,7 +57,7 @@ func Attach(ctx context.Context, o Options) (trace.Certificate, error) {
 		return trace.Certificate{}, err
 	}
 	cert, err := a.run()
-	if o.Abort.Err() != nil {
+	if o.Abort.Err() != nil && !cert.Sealed {
 		return cert, ErrAborted
 	}
 	return cert, err
@@ -321,7 +321,7 @@ func (a *attachment) finish(streams []*watch.Stream, end string, code *int) (cer
 
 // clean removes the bus's stream: everything in it is in the sealed trace.
 func (a *attachment) clean() {
-	ctx, cancel := context.WithTimeout(a.rec.ctx, 5*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	if err := a.rec.bus.Remove(ctx); err != nil {
 		a.warn("the stream %s could not be removed: %v", bus.StreamName(a.rec.writer.Run().ID), err)

@@ -121,7 +121,8 @@ func openTrace(o *Options, server string) (w *trace.Writer, resumed bool, err er
 	w, err = trace.Resume(o.Output)
 	switch {
 	case errors.Is(err, trace.ErrSealed):
-		return nil, false, fmt.Errorf("%s is a finished recording and is not written again: name another file with --output", o.Output)
+		return nil, false, fmt.Errorf("%s is a finished recording and is not written again: "+
+			"name another file with --output", o.Output)
 	case err != nil:
 		return nil, false, fmt.Errorf("%s exists, and the recording in it cannot be resumed: %w", o.Output, err)
 	}

@@ -301,7 +301,7 @@ func (s *apiServer) watch(w http.ResponseWriter, r *http.Request, k *kind, names
 		fmt.Fprintf(w, `{"type":%q,"object":%s}`+"\n", typ, object)
 		_ = out.Flush()
 	}
-	gone := []byte(`{"kind":"Status","apiVersion":"v1","status":"Failure","message":"` + message + `","reason":"Expired","code":410}`)
+	gone, _ := json.Marshal(failure(http.StatusGone, "Expired", message))
 	if tooOld {
 		event("ERROR", gone)
 		return
@@ -350,10 +350,14 @@ func reply(w http.ResponseWriter, v any) {
 func status(w http.ResponseWriter, code int, reason, message string) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(code)
-	_ = json.NewEncoder(w).Encode(metav1.Status{
+	_ = json.NewEncoder(w).Encode(failure(code, reason, message))
+}
+
+func failure(code int, reason, message string) metav1.Status {
+	return metav1.Status{
 		TypeMeta: metav1.TypeMeta{Kind: "Status", APIVersion: "v1"},
 		Status:   metav1.StatusFailure, Code: int32(code), Reason: metav1.StatusReason(reason), Message: message,
-	})
+	}
 }
 
 func isClosed(c chan struct{}) bool {

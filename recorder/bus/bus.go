@@ -52,7 +52,6 @@ type Bus struct {
 	js      jetstream.JetStream
 	stream  jetstream.Stream
 	out     *publisher
-	rewound bool
 	closing sync.Once
 }
 
@@ -94,11 +93,11 @@ func tokens(name string) string {
 func Open(ctx context.Context, opts Options, position trace.Position) (*Bus, error) {
 	b := &Bus{opts: opts}
 	if err := b.connect(); err != nil {
-		b.stop()
+		b.Close()
 		return nil, err
 	}
 	if err := b.open(ctx, position); err != nil {
-		b.stop()
+		b.Close()
 		return nil, fmt.Errorf("%s: %w", b.where(), err)
 	}
 	return b, nil
@@ -138,7 +137,6 @@ func (b *Bus) openStream(ctx context.Context, position trace.Position) (uint64, 
 			b.stream = stream
 			return info.State.LastSeq, nil
 		}
-		b.rewound = true
 		if err := b.js.DeleteStream(ctx, name); err != nil {
 			return 0, err
 		}
@@ -248,13 +246,6 @@ func (b *Bus) startServer() error {
 	return nil
 }
 
-// MaxPayload returns the size in bytes of the greatest message that the server
-// takes.
-func (b *Bus) MaxPayload() int64 { return b.nc.MaxPayload() }
-
-// Rewound reports whether the stream had lost messages that the trace has.
-func (b *Bus) Rewound() bool { return b.rewound }
-
 // Remove deletes the stream: its trace is sealed.
 func (b *Bus) Remove(ctx context.Context) error {
 	return b.js.DeleteStream(ctx, StreamName(b.opts.RunID))
@@ -262,9 +253,7 @@ func (b *Bus) Remove(ctx context.Context) error {
 
 // Close ends the connection, and the embedded server with it. What was
 // published and not yet consumed stays in the stream.
-func (b *Bus) Close() { b.stop() }
-
-func (b *Bus) stop() {
+func (b *Bus) Close() {
 	b.closing.Do(func() {
 		if b.out != nil {
 			b.out.close()

@@ -283,8 +283,9 @@ func (p *publisher) resend(last uint64) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if last+1 < p.first {
-		p.failLocked(fmt.Errorf("the NATS server has lost events that it had acknowledged (it has %d, acknowledged were %d): "+
-			"start the recorder again with the same --output; it resumes from what is in the trace", last, p.first-1))
+		p.failLocked(fmt.Errorf("the NATS server has lost events that it had acknowledged "+
+			"(it has %d, acknowledged were %d): start the recorder again with the same --output; "+
+			"it resumes from what is in the trace", last, p.first-1))
 		return true
 	}
 	p.acknowledge(last)

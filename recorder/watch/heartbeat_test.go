@@ -23,11 +23,13 @@ func TestHeartbeat(t *testing.T) {
 		},
 		{
 			"a new holder is none", lease,
-			`{"spec":{"holderIdentity":"a","renewTime":"1"}}`, `{"spec":{"holderIdentity":"b","renewTime":"2"}}`, false,
+			`{"spec":{"holderIdentity":"a","renewTime":"1"}}`,
+			`{"spec":{"holderIdentity":"b","renewTime":"2"}}`, false,
 		},
 		{
 			"a transition is none", lease,
-			`{"spec":{"leaseTransitions":1,"renewTime":"1"}}`, `{"spec":{"leaseTransitions":2,"renewTime":"2"}}`, false,
+			`{"spec":{"leaseTransitions":1,"renewTime":"1"}}`,
+			`{"spec":{"leaseTransitions":2,"renewTime":"2"}}`, false,
 		},
 		{
 			"a lease that was taken anew is none", lease,
@@ -35,7 +37,8 @@ func TestHeartbeat(t *testing.T) {
 		},
 		{
 			"a label is none", lease,
-			`{"metadata":{"labels":{}},"spec":{"renewTime":"1"}}`, `{"metadata":{"labels":{"a":"b"}},"spec":{"renewTime":"2"}}`, false,
+			`{"metadata":{"labels":{}},"spec":{"renewTime":"1"}}`,
+			`{"metadata":{"labels":{"a":"b"}},"spec":{"renewTime":"2"}}`, false,
 		},
 		{
 			"numbers that only look alike differ", lease,
@@ -43,14 +46,14 @@ func TestHeartbeat(t *testing.T) {
 		},
 		{
 			"a status stamp is a heartbeat", node,
-			`{"metadata":{"resourceVersion":"1"},"status":{"conditions":[{"type":"Ready","status":"True","lastHeartbeatTime":"1"}]}}`,
-			`{"metadata":{"resourceVersion":"2"},"status":{"conditions":[{"type":"Ready","status":"True","lastHeartbeatTime":"2"}]}}`,
+			`{"metadata":{"resourceVersion":"1"},"status":{"conditions":[{"status":"True","lastHeartbeatTime":"1"}]}}`,
+			`{"metadata":{"resourceVersion":"2"},"status":{"conditions":[{"status":"True","lastHeartbeatTime":"2"}]}}`,
 			true,
 		},
 		{
 			"a condition that turned is none", node,
-			`{"status":{"conditions":[{"type":"Ready","status":"True","lastHeartbeatTime":"1"}]}}`,
-			`{"status":{"conditions":[{"type":"Ready","status":"False","lastHeartbeatTime":"2"}]}}`, false,
+			`{"status":{"conditions":[{"status":"True","lastHeartbeatTime":"1"}]}}`,
+			`{"status":{"conditions":[{"status":"False","lastHeartbeatTime":"2"}]}}`, false,
 		},
 		{
 			"a cordoned node is none", node,

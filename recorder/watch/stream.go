@@ -76,7 +76,8 @@ type entry struct {
 type outage struct {
 	since  time.Duration
 	reason string
-	noted  bool
+	quiet  bool // people know of it
+	noted  bool // people were told of it
 }
 
 // backlog is what happened while there was no watch. The server delivers it
@@ -127,7 +128,7 @@ func (s *Stream) Resume(c Checkpoint, live []trace.Version) error {
 		s.listed, s.expired = true, killed+" in a list"
 	}
 	if s.listed {
-		s.outage = &outage{since: s.contact, reason: killed}
+		s.outage = &outage{since: s.contact, reason: killed, quiet: true}
 	}
 	return nil
 }
@@ -297,7 +298,7 @@ func (s *Stream) noteOutage() error {
 	if o == nil {
 		return nil
 	}
-	if !o.noted && s.hub.Now()-o.since >= noticeable {
+	if !o.noted && !o.quiet && s.hub.Now()-o.since >= noticeable {
 		o.noted = true
 		s.hub.Notify("%s: watch broken: %s", s.target, o.reason)
 	}
