@@ -176,14 +176,15 @@ func TestMistakesAreExplained(t *testing.T) {
 	if err := os.WriteFile(foreign, []byte(`{"apiVersion":"v1","kind":"Config"}`), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	programs := []string{"demo", "--out", t.TempDir(), "--verifier", "/bin/true", "--recorder"}
 	for name, test := range map[string]struct {
 		args []string
 		want string
 	}{
 		"no cluster":            {[]string{"replay", "primary-restart"}, "lab up"},
-		"somebody's cluster":    {[]string{"replay", "primary-restart", "--kubeconfig", foreign}, "not the kubeconfig of a lab"},
-		"no recorder":           {[]string{"demo", "--out", t.TempDir(), "--recorder", "/nowhere", "--verifier", "/bin/true"}, "--recorder"},
-		"no such recording":     {[]string{"demo", "--recorder", "/bin/true", "--verifier", "/bin/true", "--recording", "x"}, "primary-restart"},
+		"somebody's cluster":    {[]string{"replay", "primary-restart", "--kubeconfig", foreign}, "not the kubeconfig of"},
+		"no recorder":           {append(programs[:6:6], "/nowhere"), "--recorder"},
+		"no such recording":     {append(programs[:6:6], "/bin/true", "--recording", "x"), "primary-restart"},
 		"directory not empty":   {[]string{"up", "--dir", filepath.Dir(foreign)}, "not empty"},
 		"argument of no use":    {[]string{"up", "please"}, "please"},
 		"no recording is named": {[]string{"replay"}, "1 arg"},

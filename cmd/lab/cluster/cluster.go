@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
@@ -40,6 +41,8 @@ type Cluster struct {
 	client     *clientv3.Client
 	apiServer  *Component
 	controller *Component // nil when not wanted
+	stopping   sync.Once
+	stopped    error
 }
 
 // Start starts a cluster and waits until it serves. ctx limits the start only.
@@ -226,8 +229,14 @@ func (c *Cluster) etcdEndpoint() string { return "http://" + c.etcd.Clients[0].A
 
 func (c *Cluster) serverURL() string { return fmt.Sprintf("https://127.0.0.1:%d", c.port.number) }
 
-// Stop ends everything and removes a temporary directory.
+// Stop ends everything and removes a temporary directory. Only the first call
+// does something; all return what came of it.
 func (c *Cluster) Stop() error {
+	c.stopping.Do(func() { c.stopped = c.stop() })
+	return c.stopped
+}
+
+func (c *Cluster) stop() error {
 	for _, component := range []*Component{c.controller, c.apiServer} {
 		if component != nil {
 			component.Stop()

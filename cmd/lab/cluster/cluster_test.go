@@ -49,11 +49,7 @@ func start(t *testing.T, o Options) *Cluster {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		if err := c.Stop(); err != nil {
-			t.Error(err)
-		}
-	})
+	t.Cleanup(func() { _ = c.Stop() })
 	return c
 }
 
@@ -76,7 +72,30 @@ func namespaceExists(ctx context.Context, kube *kubernetes.Clientset) error {
 	return err
 }
 
-func TestServesTheReleaseInGoMod(t *testing.T) {
+// One cluster for all that only looks.
+func TestCluster(t *testing.T) {
+	c := start(t, Options{ControllerManager: true})
+	t.Run("serves the release in go.mod", func(t *testing.T) { servesTheRelease(t, c) })
+	t.Run("serves the custom resources", func(t *testing.T) { servesTheCustomResources(t, c) })
+	t.Run("the controller manager works", func(t *testing.T) {
+		accounts := client(t, c).CoreV1().ServiceAccounts("default")
+		if _, err := accounts.Get(t.Context(), "default", metav1.GetOptions{}); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Run("its etcd is reached by the kubeconfig", func(t *testing.T) { connects(t, c) })
+	t.Run("nothing is left after the end", func(t *testing.T) {
+		if err := c.Stop(); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := os.Stat(c.Dir()); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%s is still there: %v", c.Dir(), err)
+		}
+	})
+}
+
+func servesTheRelease(t *testing.T, c *Cluster) {
+	t.Helper()
 	mod, err := os.ReadFile("../go.mod")
 	if err != nil {
 		t.Fatal(err)
@@ -84,7 +103,7 @@ func TestServesTheReleaseInGoMod(t *testing.T) {
 	if !strings.Contains(string(mod), "k8s.io/kubernetes "+Version+"\n") {
 		t.Errorf("go.mod does not require k8s.io/kubernetes %s", Version)
 	}
-	version, err := client(t, start(t, Options{})).Discovery().ServerVersion()
+	version, err := client(t, c).Discovery().ServerVersion()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -93,8 +112,9 @@ func TestServesTheReleaseInGoMod(t *testing.T) {
 	}
 }
 
-func TestServesTheCustomResources(t *testing.T) {
-	kube := client(t, start(t, Options{}))
+func servesTheCustomResources(t *testing.T, c *Cluster) {
+	t.Helper()
+	kube := client(t, c)
 	for groupVersion, kinds := range map[string]string{
 		"postgresql.cnpg.io/v1":      "Backup Cluster ScheduledBackup",
 		"snapshot.storage.k8s.io/v1": "VolumeSnapshot VolumeSnapshotClass VolumeSnapshotContent",
@@ -112,6 +132,22 @@ func TestServesTheCustomResources(t *testing.T) {
 				t.Errorf("%s of %s is not served", kind, groupVersion)
 			}
 		}
+	}
+}
+
+func connects(t *testing.T, c *Cluster) {
+	t.Helper()
+	config, etcd, err := Connect(c.Kubeconfig())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer etcd.Close()
+	if config.Host != c.serverURL() {
+		t.Errorf("API server at %s, want %s", config.Host, c.serverURL())
+	}
+	key := "/registry/namespaces/default"
+	if got, err := etcd.Get(t.Context(), key); err != nil || len(got.Kvs) != 1 {
+		t.Errorf("get %s: %v, %v", key, got, err)
 	}
 }
 
@@ -143,15 +179,14 @@ func TestTwoClustersSideBySide(t *testing.T) {
 	}
 }
 
-func TestControllerManagerWorks(t *testing.T) {
-	kube := client(t, start(t, Options{ControllerManager: true}))
-	if _, err := kube.CoreV1().ServiceAccounts("default").Get(t.Context(), "default", metav1.GetOptions{}); err != nil {
-		t.Error(err)
-	}
+func TestFaultsOfTheAPIServer(t *testing.T) {
+	c := start(t, Options{})
+	t.Run("it can be frozen", func(t *testing.T) { canBeFrozen(t, c) })
+	t.Run("it comes back after it was killed", func(t *testing.T) { comesBack(t, c) })
 }
 
-func TestAPIServerComesBackAfterItWasKilled(t *testing.T) {
-	c := start(t, Options{})
+func comesBack(t *testing.T, c *Cluster) {
+	t.Helper()
 	kube := client(t, c)
 	c.APIServer().Stop()
 	err := namespaceExists(t.Context(), kube)
@@ -172,15 +207,19 @@ func TestAPIServerComesBackAfterItWasKilled(t *testing.T) {
 	}
 }
 
-func TestAPIServerCanBeFrozen(t *testing.T) {
-	c := start(t, Options{})
+func canBeFrozen(t *testing.T, c *Cluster) {
+	t.Helper()
 	kube := client(t, c)
 	if err := c.APIServer().Signal(syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
-	defer cancel()
-	if err := namespaceExists(ctx, kube); !errors.Is(err, context.DeadlineExceeded) {
+	var err error
+	for err == nil { // a signal takes a moment
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		err = namespaceExists(ctx, kube)
+		cancel()
+	}
+	if !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("a frozen API server answers with %v", err)
 	}
 	if err := c.APIServer().Signal(syscall.SIGCONT); err != nil {
@@ -218,19 +257,6 @@ func TestComponentsEndWithTheirParent(t *testing.T) {
 	}
 }
 
-func TestStopLeavesNothingInATemporaryDirectory(t *testing.T) {
-	c, err := Start(t.Context(), Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := c.Stop(); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := os.Stat(c.Dir()); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("%s is still there: %v", c.Dir(), err)
-	}
-}
-
 func TestADirectoryThatIsInUseIsRefusedAndKept(t *testing.T) {
 	dir := t.TempDir()
 	precious := filepath.Join(dir, "precious")
@@ -264,21 +290,5 @@ func TestConnectRefusesOtherClusters(t *testing.T) {
 	}
 	if _, _, err := Connect(path + "x"); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("Connect says %v of a file that is not there", err)
-	}
-}
-
-func TestConnectReachesTheEtcdOfTheLab(t *testing.T) {
-	c := start(t, Options{})
-	config, etcd, err := Connect(c.Kubeconfig())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer etcd.Close()
-	if config.Host != c.serverURL() {
-		t.Errorf("API server at %s, want %s", config.Host, c.serverURL())
-	}
-	key := "/registry/namespaces/default"
-	if got, err := etcd.Get(t.Context(), key); err != nil || len(got.Kvs) != 1 {
-		t.Errorf("get %s: %v, %v", key, got, err)
 	}
 }

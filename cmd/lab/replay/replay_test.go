@@ -24,7 +24,25 @@ import (
 
 func TestMain(m *testing.M) {
 	cluster.RunComponent()
-	os.Exit(m.Run())
+	code := m.Run()
+	if shared != nil {
+		_ = shared.Stop() // a cluster of its own tests that
+	}
+	os.Exit(code)
+}
+
+// shared is the cluster of the tests that do not need one of their own.
+var shared *cluster.Cluster
+
+func sharedCluster(t *testing.T) *cluster.Cluster {
+	t.Helper()
+	if shared == nil {
+		var err error
+		if shared, err = cluster.Start(context.Background(), cluster.Options{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return shared
 }
 
 // testdata of the recorder: three histories of a real cluster.
@@ -42,19 +60,6 @@ func startCluster(t *testing.T) *cluster.Cluster {
 		}
 	})
 	return c
-}
-
-func replayInto(t *testing.T, c *cluster.Cluster, history iter.Seq2[trace.Event, error], o Options) Result {
-	t.Helper()
-	config, err := c.RESTConfig()
-	if err != nil {
-		t.Fatal(err)
-	}
-	result, err := Run(t.Context(), config, c.Etcd(), history, o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return result
 }
 
 func openRecording(t *testing.T, path string) *Recording {
@@ -203,7 +208,7 @@ func content(t *testing.T, data []byte) any {
 
 // delivered replays the history and returns what watches of all its resources,
 // opened before, delivered of its namespaces.
-func delivered(t *testing.T, c *cluster.Cluster, history []trace.Event) map[trace.Resource][]watchEvent {
+func delivered(t *testing.T, c *cluster.Cluster, history []trace.Event) (Result, map[trace.Resource][]watchEvent) {
 	t.Helper()
 	config, err := c.RESTConfig()
 	if err != nil {
@@ -225,21 +230,24 @@ func delivered(t *testing.T, c *cluster.Cluster, history []trace.Event) map[trac
 			t.Fatal(err)
 		}
 	}
-	replayInto(t, c, all(withEnd(t, history)), Options{})
+	result, err := Run(ctx, config, c.Etcd(), all(withEnd(t, history)), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
 	got := map[trace.Resource][]watchEvent{}
 	for r, w := range watchers {
 		<-w.done
 		if w.err != nil {
 			t.Fatalf("watch of %s: %v", r, w.err)
 		}
-		got[r] = foreignLeft(w.events, history)
+		got[r] = ofNamespaces(w.events, history)
 	}
-	return got
+	return result, got
 }
 
-// foreignLeft leaves out the objects of other namespaces than the history's:
+// ofNamespaces leaves out the objects of other namespaces than the history's:
 // the API server has Leases of its own.
-func foreignLeft(events []watchEvent, history []trace.Event) []watchEvent {
+func ofNamespaces(events []watchEvent, history []trace.Event) []watchEvent {
 	namespaces := map[string]bool{}
 	for _, e := range history {
 		namespaces[e.Object.Namespace] = true
@@ -306,7 +314,12 @@ func TestEveryRecordedVersionIsDeliveredOnce(t *testing.T) {
 		t.Run(filepath.Base(path), func(t *testing.T) {
 			c := startCluster(t)
 			history := collectEvents(t, openRecording(t, path).Events(0))
-			compare(t, history, delivered(t, c, history))
+			result, got := delivered(t, c, history)
+			compare(t, history, got)
+			if result.Restored > 0 || result.Unknown > 0 {
+				t.Errorf("%d writes were made up, %d versions have unknown fields, want none: %v",
+					result.Restored, result.Unknown, result.UnknownFields)
+			}
 		})
 	}
 }
