@@ -310,6 +310,7 @@ func TestFaultsAreFound(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
 			r := load(t, test.from)
 			test.breaks(r)
 			if diff := cmp.Diff(test.want, r.judge()); diff != "" {

@@ -233,6 +233,7 @@ func TestHealthyRecordingsAreNotBlamed(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
 			r := load(t, test.from)
 			test.change(r)
 			if diff := cmp.Diff(test.want, r.judge()); diff != "" {

@@ -197,16 +197,16 @@ func (w workload) document() setDocument {
 
 // synchronousThroughout reports whether every acknowledgement was given while
 // commits waited for a standby.
-func (k *cluster) synchronousThroughout(events []sentinelEvent) bool {
-	if len(k.sync) == 0 {
+func (c *cluster) synchronousThroughout(events []sentinelEvent) bool {
+	if len(c.sync) == 0 {
 		return false
 	}
 	for _, e := range events {
 		if e.kind != sentinelAcknowledged {
 			continue
 		}
-		last := k.sync[0]
-		for _, p := range k.sync {
+		last := c.sync[0]
+		for _, p := range c.sync {
 			if p.before(e.moment) {
 				last = p
 			}

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/hindsight-project/hindsight/recorder/trace"
 )
@@ -300,6 +301,9 @@ func (h *history) gapsOf(k *cluster, until moment) []gap {
 	out := []gap{}
 	for _, g := range h.gaps {
 		kind := g.Resource.Resource
+		if g.LastSeq == 0 { // the recording ended inside
+			g.NotAfter, g.LastSeq = time.Duration(h.end.NS), h.end.Seq
+		}
 		if !slices.Contains(gapKinds, kind) || (g.Namespace != "" && g.Namespace != k.namespace) ||
 			int64(g.NotAfter) <= k.from.NS && k.born || int64(g.NotBefore) >= until.NS {
 			continue
@@ -315,9 +319,9 @@ func (h *history) gapsOf(k *cluster, until moment) []gap {
 
 // sameGeneration reports whether the spec is known not to have changed in the
 // gap, because the generation is the same on both of its sides.
-func (k *cluster) sameGeneration(g trace.GapCert) bool {
+func (c *cluster) sameGeneration(g trace.GapCert) bool {
 	var before int64
-	for _, p := range k.gen {
+	for _, p := range c.gen {
 		switch {
 		case p.Seq < g.FirstSeq:
 			before = p.generation

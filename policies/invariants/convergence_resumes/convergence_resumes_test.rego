@@ -59,6 +59,24 @@ test_interrupted[name] if {
 		"completed by the loss of the last volume": {"change": {"closed_by": "volume_left"}, "want": _held},
 		"not interrupted": {"change": {"disruptions": []}, "want": _vacuous},
 		"of WAL volumes": {"change": {"role": "PG_WAL"}, "want": _vacuous},
+		"of a group without a block": {"change": {"mode": "none"}, "want": _vacuous},
+		"completed just before its cluster is deleted": {
+			"change": {"until": "deleted", "left": true, "left_seq": 70, "left_ns": 61 * _s}, "want": _held,
+		},
+		"completed late by the loss of the last volume, just before its cluster is deleted": {
+			"change": {
+				"end": fixture.moment(60, 2431), "closed_by": "volume_left", "until": "deleted", "left": true,
+				"left_seq": 70, "left_ns": 2432 * _s,
+			},
+			"want": _doubt(_held, "deleted", {10, 60, 70}),
+		},
+		"completed late without an interruption": {
+			"change": {"disruptions": [], "end": fixture.moment(60, 9000)}, "want": _vacuous,
+		},
+		"completed perhaps late without an interruption": {
+			"change": {"disruptions": [], "end": {"seq": 60, "ns": 2411 * _s, "not_before_ns": 2410 * _s}},
+			"want": _vacuous,
+		},
 		"of static WAL volumes": {"change": {"role": "PG_WAL", "mode": "static"}, "want": _held},
 		"completed as late as may be": {
 			"change": {"end": fixture.moment(60, 2430)}, "want": _held,
@@ -126,6 +144,16 @@ test_progress[name] if {
 			"fact": _fact(50, 631), "gaps": [fixture.gap("pods", 100, 110)],
 			"want": _doubt(_held, "gap", {12, 13, 50}),
 		},
+		"as late as may be, with a gap": {
+			"fact": _fact(50, 630), "gaps": [fixture.gap("pods", 100, 110)], "want": _held,
+		},
+		"perhaps too late, with a gap": {
+			"fact": object.union(_fact(50, 631), {"not_before_ns": 630 * _s}),
+			"gaps": [fixture.gap("pods", 100, 110)], "want": _doubt(_held, "gap", {12, 13, 50}),
+		},
+		"the end of the disruption itself": {
+			"fact": _fact(13, 30), "gaps": [], "want": _late(_held, "not_resumed", {12, 13, 60}, 670, 600),
+		},
 		"too late, with a gap before": {
 			"fact": _fact(50, 631), "gaps": [fixture.gap("pods", 20, 30)],
 			"want": _late(_held, "not_resumed", {12, 13, 50}, 601, 600),
@@ -140,7 +168,7 @@ test_progress[name] if {
 		},
 	}
 	_judge(_operation({
-		"end": fixture.moment(60, 700), "progress": [_fact(11, 11), case.fact], "gaps": case.gaps,
+		"end": fixture.moment(60, 700), "progress": [_fact(11, 11), case.fact, _fact(60, 700)], "gaps": case.gaps,
 	})) == case.want
 }
 
@@ -155,7 +183,15 @@ test_no_progress_until_the_end_of_the_recording[name] if {
 	_judge(_operation(object.union(_open(case.until), {"progress": [_fact(11, 11)]}))) == case.want
 }
 
-# The disruption ends after the expansion: nothing has to resume.
-test_a_disruption_that_outlasts_the_operation if {
-	_judge(_operation({"disruptions": [_disruption({"end": fixture.moment(90, 9000)})]})) == _held
+# The disruption ends with or after the expansion: nothing has to resume.
+test_a_disruption_that_outlasts_the_operation[seq] if {
+	some seq in [60, 90]
+	_judge(_operation({"disruptions": [_disruption({"end": fixture.moment(seq, seq)})]})) == _held
+}
+
+test_teardown_of_wal_is_not_judged if {
+	_judge(_operation({
+		"role": "PG_WAL", "closed_by": "volume_left", "until": "deleted", "left": true, "left_seq": 70,
+		"left_ns": 61 * _s,
+	})) == _vacuous
 }

@@ -46,20 +46,12 @@ exercised contains {"seq": {operation.begin.seq, operation.end.seq}} if {
 	input.until_ns - operation.end.ns >= _params.observe_ns
 }
 
-# The first status of each action, in order.
+# The statuses that tell of an action, in order.
 _actions := [status |
 	_in_scope
-	some i, status in input.statuses
+	some status in input.statuses
 	status.has_action
-	not _continues(i)
 ]
-
-_continues(i) if {
-	before := input.statuses[i - 1]
-	before.has_action
-	before.action_timestamp == input.statuses[i].action_timestamp
-	before.action_to == input.statuses[i].action_to
-}
 
 violation contains {
 	"code": "action_repeated", "seq": {before.seq, again.seq}, "got": again.action_to,

@@ -109,6 +109,12 @@ test_requests[name] if {
 	]})) == case.want
 }
 
+test_requests_of_wal_are_not_judged[how] if {
+	some how in ["changed", "rewritten"]
+	requests := [fixture.request(7, 10, {}), fixture.request(9, 30, {"how": how})]
+	_judge(fixture.storage({"role": "PG_WAL", "requests": requests})) == _none
+}
+
 test_the_last_of_several_is_named if {
 	requests := [fixture.request(5, 5, {}), fixture.request(7, 10, {}), fixture.request(9, 30, {})]
 	{finding.seq | some finding in _judge(fixture.storage({"requests": requests})).violation} == {{5, 7}, {7, 9}}

@@ -12,7 +12,9 @@ _none := {"elements": "", "count": 0, "seq": []}
 
 _group(elements, count, seq) := {"elements": elements, "count": count, "seq": seq}
 
-_lost(changes) := object.union(object.union(_group("7-9", 3, [20, 60]), {"crash": false, "failover_seq": 0, "standby": "none"}), changes)
+_restart := {"crash": false, "failover_seq": 0, "standby": "none"}
+
+_lost(changes) := object.union(object.union(_group("7-9", 3, [20, 60]), _restart), changes)
 
 _interruption(changes) := object.union(
 	{

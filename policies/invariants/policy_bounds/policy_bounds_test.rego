@@ -115,7 +115,8 @@ test_a_block_that_changes_near_the_request[name] if {
 }
 
 test_no_block_is_a_doubt if {
-	_judge(fixture.storage({"specs": [], "requests": [fixture.request(9, 50, {"spec": -1})]})) == _doubt(_none, "spec_unknown", {9})
+	document := fixture.storage({"specs": [], "requests": [fixture.request(9, 50, {"spec": -1})]})
+	_judge(document) == _doubt(_none, "spec_unknown", {9})
 }
 
 # A rise above the limit, which emergencies may exceed; the status is told of it at a moment.
@@ -323,7 +324,8 @@ test_a_cluster_deleted_before_claims_followed if {
 
 test_uncertain_moments_of_following if {
 	spans := [_short({}, 311, false)[0], object.union(_short({}, 311, false)[1], {"until_not_before_ns": 310 * _s})]
-	_judge(fixture.storage({"specs": [fixture.spec({"request": 2 * _gib})], "spans": spans})) == _doubt(_none, "clock", {4, 999})
+	document := fixture.storage({"specs": [fixture.spec({"request": 2 * _gib})], "spans": spans})
+	_judge(document) == _doubt(_none, "clock", {4, 999})
 }
 
 test_a_gap_hides_requests[name] if {

@@ -92,7 +92,8 @@ test_growth[name] if {
 			"want": _doubt(_none, {"reason": "cluster_unseen", "seq": {999}}),
 		},
 	}
-	_judge(fixture.storage(object.union({"requests": [fixture.request(9, 50, {})], "statuses": case.statuses}, case.change))) == case.want
+	document := {"requests": [fixture.request(9, 50, {})], "statuses": case.statuses}
+	_judge(fixture.storage(object.union(document, case.change))) == case.want
 }
 
 # The action's own time; the growth is at 50 s.
@@ -398,7 +399,9 @@ test_budget_counts[name] if {
 	})).violation == case.want
 }
 
-_pending(until, last, planned) := _until(fixture.grown(2, 10, {"state": "PendingGrowth", "planned": planned, "actions": 3 - planned}), {}, until, last)
+_pending(until, last, planned) := _until(status, {}, until, last) if {
+	status := fixture.grown(2, 10, {"state": "PendingGrowth", "planned": planned, "actions": 3 - planned})
+}
 
 _unexplained(waited) := {{
 	"code": "pending_unexplained", "seq": {4}, "got": waited * _s, "want": 60 * _s, "unit": "ns",

@@ -1,0 +1,178 @@
+package views_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"flag"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"github.com/hindsight-project/hindsight/recorder/trace"
+	"github.com/hindsight-project/hindsight/recorder/watchlog"
+	"github.com/hindsight-project/hindsight/verifier/views"
+)
+
+var update = flag.Bool("update", false, "write the golden files again")
+
+// project opens a trace and returns all documents, each valid against its schema.
+func project(t testing.TB, file string, names ...string) []views.Document {
+	t.Helper()
+	r, err := trace.Open(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	documents, err := views.Project(r, names)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range documents {
+		if err := schema(t, d.View).Validate(d.Value); err != nil {
+			t.Errorf("%s %s does not fit its schema: %v", d.View, d.Entity, err)
+		}
+	}
+	return documents
+}
+
+func schema(t testing.TB, view string) *jsonschema.Schema {
+	t.Helper()
+	text, ok := views.Schema(view)
+	if !ok {
+		t.Fatalf("the view %s has no schema", view)
+	}
+	content, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	compiler := jsonschema.NewCompiler()
+	if err := compiler.AddResource(view, content); err != nil {
+		t.Fatal(err)
+	}
+	compiled, err := compiler.Compile(view)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return compiled
+}
+
+var recordings = []string{"growth", "node-drain", "primary-restart"}
+
+func imported(t testing.TB, name string) string {
+	t.Helper()
+	in, err := os.Open(filepath.Join("..", "..", "recorder", "testdata", name+".jsonl.zst"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	out := filepath.Join(t.TempDir(), name+".db")
+	if _, err := watchlog.Import(context.Background(), in, watchlog.Options{Out: out, Name: name}); err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+func TestDocumentsOfTheRecordings(t *testing.T) {
+	for _, name := range recordings {
+		t.Run(name, func(t *testing.T) {
+			var got bytes.Buffer
+			e := json.NewEncoder(&got)
+			e.SetIndent("", " ")
+			if err := e.Encode(project(t, imported(t, name), views.Names()...)); err != nil {
+				t.Fatal(err)
+			}
+			golden := filepath.Join("testdata", name+".json")
+			if *update {
+				if err := os.WriteFile(golden, got.Bytes(), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(golden)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(string(want), got.String()); diff != "" {
+				t.Errorf("-want +got (go test ./verifier/views -update writes the file again):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestDocumentsAreSortedAndUnique(t *testing.T) {
+	documents := project(t, imported(t, "growth"), "storage", "set", "operation", "set")
+	var got []string
+	for _, d := range documents {
+		got = append(got, d.View+" "+d.Entity)
+	}
+	want := []string{"operation ds-growth/pg/PG_DATA/op1", "set ds-growth/pg", "storage ds-growth/pg/PG_DATA"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestAnUnknownViewIsRefused(t *testing.T) {
+	r, err := trace.Open(imported(t, "growth"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	_, err = views.Project(r, []string{"storage", "weather"})
+	if err == nil || !strings.Contains(err.Error(), `no view "weather" (there are: operation, set, storage)`) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestEverySchemaIsClosedAndEveryFieldDescribed(t *testing.T) {
+	for _, view := range views.Names() {
+		text, _ := views.Schema(view)
+		var root map[string]any
+		if err := json.Unmarshal(text, &root); err != nil {
+			t.Fatal(err)
+		}
+		checkSchema(t, view, root)
+	}
+	if _, ok := views.Schema("weather"); ok {
+		t.Error("there is a schema of a view that does not exist")
+	}
+}
+
+func checkSchema(t *testing.T, at string, s map[string]any) {
+	if s["type"] == "object" {
+		if s["additionalProperties"] != false {
+			t.Errorf("%s admits further fields", at)
+		}
+		properties := s["properties"].(map[string]any)
+		required := s["required"].([]any)
+		for name, p := range properties {
+			if !slices.Contains(required, any(name)) {
+				t.Errorf("%s.%s may be missing", at, name)
+			}
+			checkSchema(t, at+"."+name, p.(map[string]any))
+		}
+	}
+	if items, ok := s["items"].(map[string]any); ok && items["type"] != "integer" {
+		checkSchema(t, at+"[]", items)
+	}
+	if s["description"] == nil {
+		t.Errorf("%s has no description", at)
+	}
+}
+
+func BenchmarkProject(b *testing.B) {
+	r, err := trace.Open(imported(b, "node-drain"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer r.Close()
+	for b.Loop() {
+		if _, err := views.Project(r, views.Names()); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
