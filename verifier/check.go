@@ -8,10 +8,10 @@ import (
 	"io/fs"
 	"os"
 	"slices"
+	"time"
 
 	"github.com/hindsight-project/hindsight/policies"
 	"github.com/hindsight-project/hindsight/recorder/trace"
-	"github.com/hindsight-project/hindsight/verifier/evidence"
 	"github.com/hindsight-project/hindsight/verifier/policy"
 	"github.com/hindsight-project/hindsight/verifier/verdict"
 	"github.com/hindsight-project/hindsight/verifier/views"
@@ -28,6 +28,8 @@ type Options struct {
 	Params   []string            // overrides, key.name=value
 	Only     []string            // ids of the policies to ask; empty: all
 	Allow    []verdict.Allowance // what may pass the gate
+	Waivers  []verdict.Waiver    // what may pass the gate until its day
+	Today    time.Time           // the day on which waivers are read
 	Stdin    io.Reader           // what Stdin reads; nil: nothing
 }
 
@@ -55,15 +57,18 @@ func Check(ctx context.Context, paths []string, o Options) (verdict.Run, error) 
 	if err != nil {
 		return verdict.Run{}, err
 	}
+	run := verdict.Run{
+		SchemaVersion: verdict.SchemaVersion,
+		Policies:      verdict.PolicySet{Digest: set.Digest, Count: len(set.Policies), CIClass: set.CIClass},
+		Allowances:    slices.Clone(o.Allow),
+	}
 	for _, a := range o.Allow {
 		if set.Policy(a.Policy) == nil {
 			return verdict.Run{}, fmt.Errorf("allowance: %w", set.NoSuch(a.Policy))
 		}
 	}
-	run := verdict.Run{
-		SchemaVersion: verdict.SchemaVersion,
-		Policies:      verdict.PolicySet{Digest: set.Digest, Count: len(set.Policies), CIClass: set.CIClass},
-		Allowances:    slices.Clone(o.Allow),
+	if err := run.Waive(o.Waivers, o.Today); err != nil {
+		return verdict.Run{}, err
 	}
 	for _, path := range paths {
 		t := verdict.Trace{File: path}
@@ -99,64 +104,34 @@ func checkFile(ctx context.Context, t *verdict.Trace, stdin io.Reader, set *poli
 	}
 	run, certificate := r.Run(), r.Certificate()
 	t.Run, t.Certificate, t.Assumptions = &run, &certificate, assumptions(certificate)
-	judged, err := judge(ctx, r, set)
+	projected, err := views.Project(r, set.Views())
 	if err != nil {
 		return err
 	}
-	if mismatched(t.Assumptions) {
-		distrust(judged)
+	if t.Policies, err = judge(ctx, projected, set); err != nil {
+		return err
 	}
-	t.Policies = judged
+	t.Identify()
+	t.Fold()
+	explainer := explainer{set: set, documents: projected, certificate: certificate}
+	if err := explainer.explain(ctx, r, t.Policies); err != nil {
+		return err
+	}
+	if mismatched(t.Assumptions) {
+		distrust(t.Policies)
+	}
 	return nil
 }
 
-// judge asks the policies about the trace and adds the events to the findings.
-func judge(ctx context.Context, r *trace.Reader, set *policy.Set) ([]verdict.Policy, error) {
-	projected, err := views.Project(r, set.Views())
-	if err != nil {
-		return nil, err
-	}
+// judge asks the policies about the documents.
+func judge(ctx context.Context, projected []views.Document, set *policy.Set) (judged []verdict.Policy, err error) {
 	docs := make([]policy.Document, len(projected))
 	for i, d := range projected {
 		if docs[i], err = policy.NewDocument(d.View, d.Entity, d.Value); err != nil {
 			return nil, err
 		}
 	}
-	judged, err := set.Evaluate(ctx, docs)
-	if err != nil {
-		return nil, err
-	}
-	return judged, illustrate(r, judged)
-}
-
-// illustrated is for how many findings of one policy the events are read. More
-// of one kind explain no more.
-const illustrated = 100
-
-// illustrate adds to the findings the events that they name.
-func illustrate(r *trace.Reader, judged []verdict.Policy) error {
-	var seqs []uint64
-	each := func(do func(f *verdict.Finding)) {
-		for i := range judged {
-			findings := judged[i].Findings
-			for j := range findings[:min(len(findings), illustrated)] {
-				do(&findings[j])
-			}
-		}
-	}
-	each(func(f *verdict.Finding) { seqs = append(seqs, evidence.Select(f.Seq)...) })
-	events, err := evidence.Events(r, seqs)
-	if err != nil {
-		return err
-	}
-	each(func(f *verdict.Finding) {
-		for _, seq := range evidence.Select(f.Seq) {
-			if e, ok := events[seq]; ok {
-				f.Events = append(f.Events, e)
-			}
-		}
-	})
-	return nil
+	return set.Evaluate(ctx, docs)
 }
 
 // distrust takes back what was held on a recording that contradicts itself.

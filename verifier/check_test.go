@@ -334,6 +334,50 @@ func TestQuestionsThatCannotBeAsked(t *testing.T) {
 	}
 }
 
+// ---- explanations
+
+// faulty is the small trace, in which a pod is killed and the claim then grows
+// above its limit and shrinks again.
+func faulty(t testing.TB) string {
+	return small(t, func(w *trace.Writer) {
+		pods := trace.Resource{Version: "v1", Resource: "pods", Kind: "Pod"}
+		claims := trace.Resource{Version: "v1", Resource: "persistentvolumeclaims", Kind: "PersistentVolumeClaim"}
+		event := func(at int, kind trace.Type, of trace.Resource, rv int, meta, body string) trace.Event {
+			data := fmt.Sprintf(`{"apiVersion":"v1","kind":%q,"metadata":{"namespace":"ds","name":"pg-1","uid":"u-pg-1",
+				"generation":1,"resourceVersion":"%d",%s"labels":{"cnpg.io/cluster":"pg","cnpg.io/instanceName":"pg-1",
+				"cnpg.io/pvcRole":"PG_DATA","cnpg.io/podRole":"instance"}},%s}`, of.Kind, rv, meta, body)
+			offset := time.Duration(at) * time.Second
+			return trace.Event{
+				Time: offset, Wall: start.Add(offset), Source: trace.SourceWatch, Type: kind,
+				Object: trace.Object{Resource: of, Namespace: "ds", Name: "pg-1", UID: "u-pg-1"}, Data: json.RawMessage(data),
+			}
+		}
+		const leaving = `"deletionTimestamp":"2026-03-01T12:00:50Z",`
+		claim := func(request string) string {
+			return fmt.Sprintf(`"spec":{"resources":{"requests":{"storage":%q}}},
+				"status":{"phase":"Bound","capacity":{"storage":"2Gi"}}`, request)
+		}
+		_, err := w.Append(nil,
+			event(46, trace.Added, pods, 5, "", `"status":{"phase":"Running"}`),
+			event(50, trace.Modified, pods, 6, leaving, `"status":{"phase":"Running"}`),
+			event(52, trace.Modified, claims, 7, "", claim("5Gi")),
+			event(55, trace.Deleted, pods, 8, leaving, `"status":{"phase":"Failed"}`),
+			event(58, trace.Modified, claims, 9, "", claim("2Gi")),
+			event(900, trace.Modified, claims, 10, "", claim("3Gi")),
+		)
+		if err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+func TestGoldenReportsOfFindings(t *testing.T) {
+	run := check(t, verifier.Options{}, faulty(t))
+	for format, name := range map[string]string{"text": "faulty.txt", "json": "faulty.json"} {
+		golden(t, name, render(t, format, run))
+	}
+}
+
 // ---- the default policies on real recordings
 
 var recordings = []string{"growth", "node-drain", "primary-restart"}

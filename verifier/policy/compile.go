@@ -40,6 +40,9 @@ func compile(sources []source, params map[string]any, o Options, problems *Probl
 		if compiler.Failed() {
 			found[i].addError("", compiler.Errors)
 		} else if p := units[i][0].policy; p != nil {
+			for _, s := range units[i] {
+				p.Sources = append(p.Sources, File{Name: s.file, Text: string(s.text)})
+			}
 			p.prepare(compiler, &found[i])
 		}
 	})

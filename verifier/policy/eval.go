@@ -97,9 +97,19 @@ func (s *Set) runTasks(ctx context.Context, txn storage.Transaction, tasks []tas
 // evaluate asks one policy about one document. Whatever goes wrong is the
 // result of this policy and this document.
 func (s *Set) evaluate(ctx context.Context, txn storage.Transaction, p *Policy, doc *Document) (r result) {
+	answer, err := s.query(ctx, txn, p, doc)
+	if err != nil {
+		return result{err: err}
+	}
+	r, r.err = p.read(answer, doc.Entity)
+	return r
+}
+
+// query evaluates the query of a policy; a panic inside is an error.
+func (s *Set) query(ctx context.Context, txn storage.Transaction, p *Policy, doc *Document) (found ast.Object, err error) {
 	defer func() {
 		if cause := recover(); cause != nil {
-			r = result{err: fmt.Errorf("%s: the evaluation panicked: %v", p.File, cause)}
+			found, err = nil, fmt.Errorf("%s: the evaluation panicked: %v", p.File, cause)
 		}
 	}()
 	cancel := topdown.NewCancel()
@@ -111,8 +121,7 @@ func (s *Set) evaluate(ctx context.Context, txn storage.Transaction, p *Policy, 
 		WithInput(ast.NewTerm(doc.Input)).
 		WithStrictBuiltinErrors(true).
 		WithCancel(cancel)
-	var found ast.Object
-	err := query.Iter(ctx, func(qr topdown.QueryResult) error {
+	err = query.Iter(ctx, func(qr topdown.QueryResult) error {
 		if term, ok := qr[answer]; ok {
 			found, _ = term.Value.(ast.Object)
 		}
@@ -120,14 +129,13 @@ func (s *Set) evaluate(ctx context.Context, txn storage.Transaction, p *Policy, 
 	})
 	switch {
 	case topdown.IsCancel(err):
-		return result{err: fmt.Errorf("%s: gave no answer within %s", p.File, s.timeout)}
+		return nil, fmt.Errorf("%s: gave no answer within %s", p.File, s.timeout)
 	case err != nil:
-		return result{err: err}
+		return nil, err
 	case found == nil:
-		return result{err: errors.New(p.File + ": the policy gave no answer")}
+		return nil, errors.New(p.File + ": the policy gave no answer")
 	}
-	r, r.err = p.read(found, doc.Entity)
-	return r
+	return found, nil
 }
 
 // judge turns the results of one policy into its judgement.
@@ -145,7 +153,7 @@ func (p *Policy) judge(tasks []task) verdict.Policy {
 		p.judgeEntity(&out, name, tasks[:n])
 		tasks = tasks[n:]
 	}
-	out.Judge(p.ExercisedMin)
+	out.Judge()
 	return out
 }
 
@@ -164,10 +172,12 @@ func (p *Policy) judgeEntity(out *verdict.Policy, name string, tasks []task) {
 			out.Findings = append(out.Findings, f)
 		}
 		out.Unknowns = append(out.Unknowns, r.unknowns...)
-		entity.Exercised += r.counted
-		entity.Reached += r.reached
+		entity.Exercised += r.exercised
+		entity.Disrupted += r.disrupted
 	}
-	entity.Judge(len(out.Findings)-violations, len(out.Unknowns)-unknowns, len(out.Errors)-failures, p.ExercisedMin)
+	entity.Reached = len(tasks)
+	met := out.Meets(entity)
+	entity.Judge(len(out.Findings)-violations, len(out.Unknowns)-unknowns, len(out.Errors)-failures, met)
 	out.Entities = append(out.Entities, entity)
 }
 

@@ -22,6 +22,7 @@ var publicRules = []string{ruleViolation, ruleExercised, ruleUnknown, ruleBlame}
 // source is one parsed file.
 type source struct {
 	file   string
+	text   []byte
 	module *ast.Module
 	policy *Policy // nil for a library
 }

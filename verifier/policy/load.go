@@ -28,6 +28,9 @@ type Policy struct {
 	// values in force.
 	Params map[string]any
 
+	// Sources are the files that judge: the policy and the libraries that it needs.
+	Sources []File
+
 	path  ast.Ref         // data.invariants.policy_bounds
 	rules map[string]bool // the public ones that it has
 	lines map[string]int  // "violation/<code>", "unknown/<reason>"; "" is the first violation
@@ -60,6 +63,7 @@ type Set struct {
 	Digest   string    // of the Rego and of the parameters in force: "sha256:…"
 	CIClass  string
 
+	params  map[string]any
 	store   storage.Store // {"params": …}
 	timeout time.Duration
 }
@@ -90,6 +94,7 @@ func Load(fsys fs.FS, o Options) (*Set, error) {
 	if err := problems.err(); err != nil {
 		return nil, err
 	}
+	set.params = params
 	set.store = inmem.NewFromObject(map[string]any{"params": params})
 	set.Digest = digestOf(digest, params)
 	for _, s := range sources {
@@ -141,7 +146,7 @@ func parse(fsys fs.FS, problems *Problems) ([]source, []byte) {
 	for i, module := range modules {
 		problems.List = append(problems.List, found[i].List...)
 		if module != nil && len(found[i].List) == 0 {
-			sources = append(sources, source{file: files[i], module: module})
+			sources = append(sources, source{file: files[i], text: texts[i], module: module})
 		}
 	}
 	return sources, hash.Sum(nil)

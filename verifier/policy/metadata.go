@@ -8,6 +8,8 @@ import (
 
 	"github.com/open-policy-agent/opa/v1/ast"
 	"go.yaml.in/yaml/v3"
+
+	"github.com/hindsight-project/hindsight/verifier/verdict"
 )
 
 // Metadata is what a policy says about itself.
@@ -38,10 +40,6 @@ var (
 	classes    = []string{"state", "transition", "response", "convergence", "idempotency", "set"}
 	severities = []string{"critical", "major", "minor"}
 )
-
-// InDisruption is the value of exercised_in and of the field in of an exercised
-// row: the exercise took place while a disruption was going on.
-const InDisruption = "disruption"
 
 var idPattern = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
 
@@ -149,7 +147,7 @@ func (b block) metadata(file string, problems *Problems) Metadata {
 		r.wrong("exercised_min", "must be at least 1: a policy that nothing exercises cannot be held")
 	}
 	if r.has("exercised_in") {
-		m.ExercisedIn = r.word("exercised_in", []string{InDisruption})
+		m.ExercisedIn = r.word("exercised_in", []string{verdict.InDisruption})
 	}
 	r.decode("codes", &m.Codes)
 	r.decode("reasons", &m.Reasons)

@@ -483,7 +483,7 @@ func TestFindingCarriesEverythingTheRowSaid(t *testing.T) {
 	doc := document(t, "pg-1", map[string]any{"limit": 4, "samples": []any{sample(7, 1, 5)}})
 	got := evaluate(t, good(t), doc)["volume-bounds"]
 	want := verdict.Policy{
-		ID: "volume-bounds", Verdict: verdict.Violated, Exercised: 1,
+		ID: "volume-bounds", Verdict: verdict.Violated, Reached: 1, Exercised: 1, ExercisedBy: 1,
 		Title: "Sizes stay below the limit", Promise: "A volume is never larger than its limit.",
 		Requirement: "demo 1", Severity: "critical", View: "volume", ExercisedMin: 1,
 		File: "demo/bounds/bounds.rego", Line: 20,
@@ -528,7 +528,7 @@ unknown contains {
 func TestExercisedInDisruptionCountsOnlyWhatLiesInside(t *testing.T) {
 	doc := document(t, "pg-1", map[string]any{"samples": []any{sample(1, 1, 1), sample(2, 2, 0)}})
 	got := evaluate(t, good(t), doc)["volume-grows"].Entities[0]
-	want := verdict.Entity{Entity: "pg-1", Verdict: verdict.Vacuous, Exercised: 1, Reached: 3}
+	want := verdict.Entity{Entity: "pg-1", Verdict: verdict.Vacuous, Reached: 1, Exercised: 3, Disrupted: 1}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}

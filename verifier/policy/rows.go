@@ -13,12 +13,12 @@ import (
 
 // result is what one policy says about one document.
 type result struct {
-	findings []verdict.Finding
-	unknowns []verdict.Unknown
-	blame    []blame
-	reached  int // rows of exercised
-	counted  int // those that exercised_in admits
-	err      error
+	findings  []verdict.Finding
+	unknowns  []verdict.Unknown
+	blame     []blame
+	exercised int // rows of exercised
+	disrupted int // those in a disruption
+	err       error
 }
 
 // blame is a row that explains findings of the same entity; with a code only
@@ -70,12 +70,13 @@ func (p *Policy) readRow(r *result, rule string, term *ast.Term, entity string) 
 		f.Message, f.Line, f.Detail = p.sentence(p.Codes, f.Code), p.line(ruleViolation, f.Code), row.rest()
 		r.findings = append(r.findings, f)
 	case ruleExercised:
-		r.reached++
-		if in, _ := row.take("in").(string); p.ExercisedIn == "" || in == p.ExercisedIn {
-			r.counted++
+		r.exercised++
+		if row.disrupted() {
+			r.disrupted++
 		}
 	case ruleUnknown:
 		u := verdict.Unknown{Reason: row.word("reason"), Entity: entity, Seq: seq}
+		u.Code, _ = row.take("code").(string)
 		u.Message, u.Detail = p.sentence(p.Reasons, u.Reason), row.rest()
 		r.unknowns = append(r.unknowns, u)
 	case ruleBlame:
@@ -169,6 +170,15 @@ func (r *row) unit() verdict.Unit {
 		r.fail("unit is %v, must be one of %v", v, verdict.Units())
 	}
 	return verdict.Unit(s)
+}
+
+// disrupted reads where an exercise took place: anywhere, or in a disruption.
+func (r *row) disrupted() bool {
+	v := r.take("in")
+	if v != nil && v != verdict.InDisruption {
+		r.fail("in is %v, must be %s or left out", v, verdict.InDisruption)
+	}
+	return v != nil
 }
 
 func (r *row) ns() int64 {

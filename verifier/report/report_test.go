@@ -6,6 +6,7 @@ import (
 	"errors"
 	"flag"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -69,6 +70,20 @@ func sample() verdict.Run {
 		Allowances: []verdict.Allowance{
 			{Verdict: verdict.Vacuous, Policy: "convergence-resumes"}, {Verdict: verdict.Inconclusive, Policy: "idempotency"},
 		},
+		Waivers: []verdict.Waiver{
+			{
+				Policy: "policy-bounds", Code: "shrunk", Entity: "ds/*/PG_DATA", Verdict: verdict.Violated,
+				Owner: "storage team", Reason: "the suite shrinks on purpose", Expires: "2026-04-01", Line: 2,
+			},
+			{
+				Policy: "no-data-loss", Code: "no_sentinel", Verdict: verdict.Inconclusive,
+				Owner: "storage team", Reason: "no writer yet", Expires: "2026-02-01", Line: 9,
+			},
+			{
+				Policy: "status-coherence", Verdict: verdict.Vacuous,
+				Owner: "nobody", Reason: "was needed once", Expires: "2027-01-01", Line: 15,
+			},
+		},
 		Traces: []verdict.Trace{
 			{
 				File: "growth.db", Digest: "sha256:4567",
@@ -96,7 +111,9 @@ func sample() verdict.Run {
 						ID: "convergence-resumes", Title: "Growth resumes after a disruption",
 						Promise: "What was interrupted is finished.",
 						View:    "operation", ExercisedMin: 2, ExercisedIn: "disruption", File: "a/c/c.rego", Line: 3,
-						Entities: []verdict.Entity{{Entity: "ds/pg/data", Verdict: verdict.Vacuous, Exercised: 1, Reached: 4}},
+						Entities: []verdict.Entity{
+							{Entity: "ds/pg/data", Verdict: verdict.Vacuous, Reached: 1, Exercised: 4, Disrupted: 1},
+						},
 					},
 					{
 						ID: "idempotency", Title: "One intent, one action", Promise: "An action is not repeated.", View: "operation",
@@ -108,7 +125,7 @@ func sample() verdict.Run {
 						ID: "no-data-loss", Title: "No acknowledged write is lost", Promise: "What was acknowledged stays.", View: "set",
 						ExercisedMin: 1, File: "a/n/n.rego", Line: 3,
 						Unknowns: []verdict.Unknown{
-							{Reason: "no_sentinel", Message: "no sentinel was recorded", Entity: "ds/pg"},
+							{Reason: "no_sentinel", Code: "lost", Message: "no sentinel was recorded", Entity: "ds/pg"},
 							{Reason: "gap", Message: "a gap lies in the window", Entity: "ds/pg", Seq: []uint64{41, 40}},
 							{Reason: "gap", Message: "a gap lies in the window", Entity: "ds/pg2", Seq: []uint64{40}},
 						},
@@ -127,7 +144,26 @@ func sample() verdict.Run {
 								Blame: []verdict.Blame{{
 									Class: verdict.Infrastructure, Reason: "attach_wait", NS: int64(1790 * time.Second), Seq: []uint64{800, 2204},
 								}},
+								WouldHold: &verdict.Remedy{
+									Param: "policy-bounds.reach_ns", With: int64(31 * time.Minute), InsteadOf: int64(30 * time.Minute),
+									Unit: verdict.Nanoseconds,
+								},
+								Slice: &verdict.Slice{
+									Of: 214, Minimal: true,
+									Points: []verdict.Point{{Path: "requests[3]", Seq: []uint64{812}}, {Path: "specs[0]", Seq: []uint64{4}}},
+								},
+								Windows: []verdict.Window{
+									{
+										Kind: verdict.WindowDisruption, Text: "pod deleted pg-1", From: int64(80 * time.Second),
+										Until: int64(100 * time.Second), Seq: 800,
+									},
+									{
+										Kind: verdict.WindowGap, Text: "pods in ds not seen", From: int64(85 * time.Second),
+										Until: int64(412 * time.Second), Open: true, Seq: 811,
+									},
+								},
 								Events: []verdict.Event{
+									context(at(4, 4, "spec.storage.limit: 4Gi")),
 									at(812, 83, "spec.resources.requests.storage: 1Gi → 5Gi"),
 									at(813, 90, "status.capacity.storage: 1Gi → 5Gi"),
 								},
@@ -144,11 +180,20 @@ func sample() verdict.Run {
 						Entities: []verdict.Entity{{Entity: "ds/pg/PG_DATA", Verdict: verdict.Violated, Exercised: 1, Reached: 1}},
 					},
 					{
+						ID: "replicas-equal", Title: "Volumes are equal", Promise: "All volumes of a group have one size.",
+						Severity: "major", View: "storage", ExercisedMin: 1, File: "a/r/r.rego", Line: 3,
+						Findings: []verdict.Finding{{
+							Code: "unequal", Message: "unequal", Entity: "ds/pg/PG_DATA", Class: verdict.Product,
+							Seq: []uint64{811, 812, 813}, Got: int64(5), Want: int64(4), Line: 9,
+						}},
+						Entities: []verdict.Entity{{Entity: "ds/pg/PG_DATA", Verdict: verdict.Violated, Reached: 1, Exercised: 1}},
+					},
+					{
 						ID: "status-coherence", Title: "The status tells the truth", Promise: "Status and PVCs agree.", View: "storage",
 						ExercisedMin: 1, File: "a/s/s.rego", Line: 3,
 						Entities: []verdict.Entity{
-							{Entity: "ds/pg/PG_DATA", Verdict: verdict.Held, Exercised: 7, Reached: 7},
-							{Entity: "ds/pg/tbs", Verdict: verdict.Vacuous},
+							{Entity: "ds/pg/PG_DATA", Verdict: verdict.Held, Exercised: 7, Reached: 2},
+							{Entity: "ds/pg/tbs", Verdict: verdict.Vacuous, Reached: 1},
 						},
 					},
 				},
@@ -168,21 +213,31 @@ func sample() verdict.Run {
 	for i := range run.Traces {
 		t := &run.Traces[i]
 		for j := range t.Policies {
-			t.Policies[j].Judge(t.Policies[j].ExercisedMin)
+			t.Policies[j].Judge()
 		}
 		t.Judge()
+		t.Identify()
+		t.Fold()
+	}
+	if err := run.Waive(run.Waivers, start); err != nil {
+		panic(err)
 	}
 	run.Judge()
 	return run
 }
 
+func context(e verdict.Event) verdict.Event {
+	e.Context = true
+	return e
+}
+
 // held is a run in which all is well.
 func held() verdict.Run {
 	run := sample()
-	run.Allowances = nil
+	run.Allowances, run.Waivers = nil, nil
 	run.Traces = run.Traces[:1]
 	t := &run.Traces[0]
-	t.Assumptions, t.Policies = nil, t.Policies[4:]
+	t.Assumptions, t.Policies = nil, t.Policies[5:]
 	t.Judge()
 	run.Judge()
 	return run
@@ -218,10 +273,12 @@ func TestFindingTakesAtMost25Lines(t *testing.T) {
 	f.Detail = map[string]any{"a": strings.Repeat("word ", 100)}
 	b := verdict.Blame{Class: verdict.Infrastructure, Reason: "x", Seq: []uint64{1}}
 	f.Blame = []verdict.Blame{b, b, b, b, b}
+	f.WouldHold, f.Slice = &verdict.Remedy{Param: "a.b"}, &verdict.Slice{Points: make([]verdict.Point, 9)}
+	f.Windows = slices.Repeat([]verdict.Window{{Kind: verdict.WindowGap, From: 1, Until: 2}}, 9)
 	out := string(write(t, "text", run, report.Options{}))
 	_, after, _ := strings.Cut(out, "finding 2 of 2")
 	told, _, found := strings.Cut(after, "  exercised ")
-	if lines := strings.Count(told, "\n"); !found || lines > 25 {
+	if lines := strings.Count(told, "\n"); !found || lines > 25 || lines < 20 {
 		t.Errorf("a finding takes %d lines:\n%s", lines, told)
 	}
 }

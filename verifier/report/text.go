@@ -6,6 +6,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/hindsight-project/hindsight/verifier/verdict"
 )
@@ -25,6 +26,7 @@ func writeText(w io.Writer, run verdict.Run, o Options) error {
 		t.trace(tr)
 	}
 	t.allowances(run.Allowances)
+	t.waivers(run)
 	t.next(run)
 	t.totals(run)
 	return t.w.Flush()
@@ -115,12 +117,7 @@ func (t text) policy(p verdict.Policy) {
 	}
 	t.line("%s%s  %s — %s", t.level(p.Verdict), allowed, p.ID, p.Title)
 	t.line("  promise     %s", p.Promise)
-	for i, f := range p.Findings[:min(len(p.Findings), findingsMax)] {
-		t.finding(p, i, f)
-	}
-	if more := len(p.Findings) - findingsMax; more > 0 {
-		t.line("  %d more findings of this policy are in -o json", more)
-	}
+	t.findings(p)
 	for _, e := range p.Errors[:min(len(p.Errors), findingsMax)] {
 		t.line("  error       %s: %s", e.Entity, e.Text)
 	}
@@ -131,18 +128,64 @@ func (t text) policy(p verdict.Policy) {
 	t.exercise(p)
 }
 
-// finding tells one violation in at most 25 lines.
+// findings tells the first ones in full and counts the others. One that is
+// folded under another one takes one line.
+func (t text) findings(p verdict.Policy) {
+	for i, f := range p.Findings[:min(len(p.Findings), findingsMax)] {
+		if f.FoldedUnder != "" {
+			t.line("  finding %d of %d: %s%s", i+1, len(p.Findings), f.Code, after(f.Code, f.Message))
+			t.line("    follows   from %s (id %s)", f.FoldedUnder, f.ID)
+			continue
+		}
+		t.finding(p, i, f)
+	}
+	if more := len(p.Findings) - findingsMax; more > 0 {
+		t.line("  %d more findings of this policy are in -o json", more)
+	}
+}
+
+// findingLines is how long a finding may be, so that one screen shows all of it.
+const findingLines = 25
+
+// finding tells one violation in at most findingLines. The table of events takes
+// what the other parts leave.
 func (t text) finding(p verdict.Policy, i int, f verdict.Finding) {
 	t.line("  finding %d of %d: %s%s", i+1, len(p.Findings), f.Code, after(f.Code, f.Message))
-	t.line("    entity    %s (%s)", f.Entity, f.Class)
-	t.line("    got       %s", value(f.Got, f.Unit))
-	t.line("    want      %s", value(f.Want, f.Unit))
-	if len(f.Detail) > 0 {
-		t.line("    detail    %s", value(f.Detail, ""))
+	head := []string{
+		"id        " + f.ID,
+		fmt.Sprintf("entity    %s (%s)", f.Entity, f.Class),
 	}
-	t.blame(f.Blame)
-	t.events(f)
-	t.line("    rule      %s:%d", p.File, f.Line)
+	if f.Waived != "" {
+		head = append(head, "waived    by "+shorten(f.Waived))
+	}
+	head = append(head, "got       "+value(f.Got, f.Unit)+difference(f), "want      "+value(f.Want, f.Unit))
+	if r := f.WouldHold; r != nil {
+		head = append(head, fmt.Sprintf("holds     with %s=%s instead of %s (--param %s=%d)",
+			r.Param, number(r.With, r.Unit), number(r.InsteadOf, r.Unit), r.Param, r.With))
+	}
+	if len(f.Detail) > 0 {
+		head = append(head, "detail    "+value(f.Detail, ""))
+	}
+	head = append(head, blame(f.Blame)...)
+	foot := append(sliceLine(f.Slice), fmt.Sprintf("rule      %s:%d", p.File, f.Line))
+	table := events(f, findingLines-1-len(head)-len(foot))
+	for _, line := range slices.Concat(head, table, foot) {
+		t.line("    %s", line)
+	}
+}
+
+// difference says by how much a number is off.
+func difference(f verdict.Finding) string {
+	got, isNumber := f.Got.(int64)
+	want, areNumbers := f.Want.(int64)
+	switch {
+	case !isNumber || !areNumbers || f.Unit == "" || got == want:
+		return ""
+	case got > want:
+		return " (" + number(got-want, f.Unit) + " more than wanted)"
+	default:
+		return " (" + number(want-got, f.Unit) + " less than wanted)"
+	}
 }
 
 // after is the sentence of a code, unless it says no more than the code itself.
@@ -154,15 +197,18 @@ func after(code, message string) string {
 }
 
 // blame tells the first causes and counts the others.
-func (t text) blame(list []verdict.Blame) {
+func blame(list []verdict.Blame) []string {
 	const told = 2
+	var lines []string
 	for i, b := range list[:min(len(list), told)] {
 		more := ""
 		if i == told-1 && len(list) > told {
 			more = fmt.Sprintf(", and %d more", len(list)-told)
 		}
-		t.line("    blame     %s: %s%s%s%s", b.Class, words(b.Reason), lasting(b.NS), numbers(" (seq %s)", b.Seq), more)
+		lines = append(lines, fmt.Sprintf("blame     %s: %s%s%s%s",
+			b.Class, words(b.Reason), lasting(b.NS), numbers(" (seq %s)", b.Seq), more))
 	}
+	return lines
 }
 
 func lasting(ns int64) string {
@@ -172,33 +218,96 @@ func lasting(ns int64) string {
 	return ", " + seconds(ns)
 }
 
-// events is the table of what happened. The more events, the fewer fields of each.
-func (t text) events(f verdict.Finding) {
+// sliceLine says what of the document is enough for the finding.
+func sliceLine(s *verdict.Slice) []string {
+	if s == nil {
+		return nil
+	}
+	paths := make([]string, len(s.Points))
+	for i, p := range s.Points {
+		paths[i] = p.Path
+	}
+	line := fmt.Sprintf("slice     %d of %d change points are enough", len(s.Points), s.Of)
+	if !s.Minimal {
+		line += " (perhaps fewer)"
+	}
+	if len(paths) > 0 {
+		line += ": " + some(paths)
+	}
+	return []string{line}
+}
+
+// windowsMax is how many disruptions and gaps are placed between the events.
+const windowsMax = 4
+
+// events is the table of what happened, in at most so many lines. The more
+// events, the fewer fields of each; disruptions and gaps stand where they begin.
+func events(f verdict.Finding, lines int) []string {
 	if len(f.Events) == 0 {
-		t.line("    events    %s", numbers("seq %s (not shown)", f.Seq))
-		return
+		return []string{"events    " + numbers("seq %s (not shown)", f.Seq)}
 	}
-	const lines = 16
-	fields := max(1, lines/len(f.Events)-1)
-	missing := len(f.Seq) - len(f.Events)
-	for i, e := range f.Events {
-		if missing > 0 && i == len(f.Events)/2 {
-			t.line("              … %d more events …", missing)
+	windows := f.Windows[:min(len(f.Windows), windowsMax)]
+	list, missing := middleOut(f, (lines-len(windows)-1)/2)
+	fields := max(1, (lines-len(windows)-1)/len(list)-1)
+	var out []string
+	for i, e := range list {
+		for len(windows) > 0 && windows[0].From <= int64(e.Time) {
+			out, windows = append(out, windowLine(windows[0])), windows[1:]
 		}
-		inferred := ""
-		if e.Inferred {
-			inferred = " (inferred)"
+		if missing > 0 && i == len(list)/2 {
+			out = append(out, fmt.Sprintf("          … %d more events …", missing))
 		}
-		t.line("    seq %-5d %9s  %s  %s %s%s",
-			e.Seq, offset(e.Time), e.Wall.UTC().Format(clockLayout), e.Type, e.Object, inferred)
-		for j, c := range e.Changes[:min(len(e.Changes), fields)] {
-			more := ""
-			if j == fields-1 && len(e.Changes) > fields {
-				more = " …"
-			}
-			t.line("              %s%s", c, more)
+		out = append(out, event(e, fields)...)
+	}
+	for _, w := range windows {
+		out = append(out, windowLine(w))
+	}
+	return out
+}
+
+// middleOut returns the first and the last events, at most n, and how many of
+// the finding's are missing between them.
+func middleOut(f verdict.Finding, n int) (list []verdict.Event, missing int) {
+	list = f.Events
+	if n = max(n, 2); len(list) > n {
+		list = append(slices.Clone(list[:n/2]), list[len(list)-(n-n/2):]...)
+	}
+	missing = len(f.Seq)
+	for _, e := range list {
+		if !e.Context {
+			missing--
 		}
 	}
+	return list, missing
+}
+
+func event(e verdict.Event, fields int) []string {
+	note := ""
+	if e.Inferred {
+		note = " (inferred)"
+	}
+	if e.Context {
+		note += " (context)"
+	}
+	out := []string{fmt.Sprintf("seq %-5d %9s  %s  %s %s%s",
+		e.Seq, offset(e.Time), e.Wall.UTC().Format(clockLayout), e.Type, e.Object, note)}
+	for j, c := range e.Changes[:min(len(e.Changes), fields)] {
+		more := ""
+		if j == fields-1 && len(e.Changes) > fields {
+			more = " …"
+		}
+		out = append(out, "          "+c+more)
+	}
+	return out
+}
+
+func windowLine(w verdict.Window) string {
+	until := "to " + offset(time.Duration(w.Until))
+	if w.Open {
+		until = "to the end"
+	}
+	return fmt.Sprintf("~ %s: %s, from %s %s (seq %d)",
+		w.Kind, shorten(w.Text), offset(time.Duration(w.From)), until, w.Seq)
 }
 
 // unknowns says why a policy is inconclusive, one line per reason.
@@ -207,24 +316,38 @@ func (t text) unknowns(list []verdict.Unknown) {
 	entities := map[string][]string{}
 	seqs := map[string][]uint64{}
 	for _, u := range list {
-		if !slices.Contains(order, u.Message) {
-			order = append(order, u.Message)
+		why := doubt(u)
+		if !slices.Contains(order, why) {
+			order = append(order, why)
 		}
-		if u.Entity != "" && !slices.Contains(entities[u.Message], u.Entity) {
-			entities[u.Message] = append(entities[u.Message], u.Entity)
+		if u.Entity != "" && !slices.Contains(entities[why], u.Entity) {
+			entities[why] = append(entities[why], u.Entity)
 		}
-		seqs[u.Message] = append(seqs[u.Message], u.Seq...)
+		seqs[why] = append(seqs[why], u.Seq...)
 	}
-	for _, message := range order {
-		slices.Sort(seqs[message])
-		t.line("  unknown     %s%s", message, numbers(" (seq %s)", slices.Compact(seqs[message])))
-		if names := entities[message]; len(names) > 0 {
+	for _, why := range order {
+		slices.Sort(seqs[why])
+		t.line("  unknown     %s%s", why, numbers(" (seq %s)", slices.Compact(seqs[why])))
+		if names := entities[why]; len(names) > 0 {
 			t.line("              %s", some(names))
 		}
 	}
 }
 
-// exercise says how much the policy was put to the test.
+// doubt says why something is not known, and which violation it may be.
+func doubt(u verdict.Unknown) string {
+	why := u.Message
+	if u.Code != "" {
+		why = u.Code + ": " + why
+	}
+	if u.Waived != "" {
+		why += " (waived by " + shorten(u.Waived) + ")"
+	}
+	return why
+}
+
+// exercise says how much the policy was put to the test, on all three levels,
+// and by which entities.
 func (t text) exercise(p verdict.Policy) {
 	if len(p.Entities) == 0 {
 		if len(p.Errors) == 0 {
@@ -232,26 +355,63 @@ func (t text) exercise(p verdict.Policy) {
 		}
 		return
 	}
-	times, reached := 0, 0
-	var idle []string
+	t.line("  exercised   %s, by %d of %d %s", times(p.Exercised, p.Disrupted),
+		p.ExercisedBy, len(p.Entities), plural(len(p.Entities), "entity", "entities"))
+	if demand := demand(p); demand != "" {
+		t.line("              an entity needs %s", demand)
+	}
+	told := 0
 	for _, e := range p.Entities {
-		times += e.Exercised
-		reached += e.Reached
-		if e.Exercised < p.ExercisedMin {
-			idle = append(idle, e.Entity)
+		if p.Meets(e) && (p.Verdict == verdict.Held || len(p.Entities) == 1) {
+			continue
+		}
+		if told++; told <= namesMax {
+			t.line("              %s: %s%s", e.Entity, level(p, e), waived(e.Waived))
 		}
 	}
-	t.line("  exercised   %d %s, by %d of %d %s", times, plural(times, "time", "times"),
-		p.Exercised, len(p.Entities), plural(len(p.Entities), "entity", "entities"))
-	if p.ExercisedIn != "" && reached > times {
-		t.line("              %d more outside of a %s, which does not count", reached-times, p.ExercisedIn)
+	if told > namesMax {
+		t.line("              and %d more entities", told-namesMax)
 	}
-	if p.ExercisedMin > 1 {
-		t.line("              an entity needs %d times", p.ExercisedMin)
+}
+
+// times renders both counts of exercise.
+func times(exercised, disrupted int) string {
+	out := fmt.Sprintf("%d %s", exercised, plural(exercised, "time", "times"))
+	if exercised > 0 {
+		out += fmt.Sprintf(" (%d in a disruption)", disrupted)
 	}
-	if p.Verdict == verdict.Vacuous {
-		t.line("              never put to the test by %s", some(idle))
+	return out
+}
+
+// level says how far one entity came.
+func level(p verdict.Policy, e verdict.Entity) string {
+	switch {
+	case e.Exercised == 0:
+		return "reached, not exercised"
+	case p.Meets(e):
+		return "exercised " + times(e.Exercised, e.Disrupted)
+	default:
+		return "exercised " + times(e.Exercised, e.Disrupted) + ", which is not enough"
 	}
+}
+
+func waived(by string) string {
+	if by == "" {
+		return ""
+	}
+	return " (waived by " + shorten(by) + ")"
+}
+
+// demand says what a policy asks for beyond being exercised once.
+func demand(p verdict.Policy) string {
+	out := ""
+	if p.ExercisedMin > 1 || p.ExercisedIn != "" {
+		out = fmt.Sprintf("%d %s", p.ExercisedMin, plural(p.ExercisedMin, "time", "times"))
+	}
+	if p.ExercisedIn != "" {
+		out += " in a " + p.ExercisedIn
+	}
+	return out
 }
 
 func (t text) allowances(list []verdict.Allowance) {
@@ -268,6 +428,32 @@ func (t text) allowances(list []verdict.Allowance) {
 	}
 }
 
+// waivers lists every one, those that no longer serve too.
+func (t text) waivers(run verdict.Run) {
+	if len(run.Waivers) == 0 {
+		return
+	}
+	t.line("")
+	t.line("Waivers as of %s:", run.WaiversAsOf)
+	for _, w := range run.Waivers {
+		state := "used"
+		switch {
+		case w.Expired:
+			state = "EXPIRED, it covers nothing: renew or remove it"
+		case !w.Used:
+			state = "not needed: remove it"
+		}
+		what := []string{w.Policy}
+		for _, part := range []string{w.Code, w.Entity} {
+			if part != "" {
+				what = append(what, part)
+			}
+		}
+		t.line("  line %d  %s %s — %s", w.Line, w.Verdict, strings.Join(what, " "), state)
+		t.line("          %s", shorten(w.String()))
+	}
+}
+
 // next names commands that lead further.
 func (t text) next(run verdict.Run) {
 	var lines []string
@@ -278,6 +464,9 @@ func (t text) next(run verdict.Run) {
 		for _, p := range tr.Policies {
 			if p.Verdict != verdict.Held {
 				lines = append(lines, "verifier explain "+p.ID)
+			}
+			if i := slices.IndexFunc(p.Findings, isRoot); i >= 0 {
+				lines = append(lines, fmt.Sprintf("verifier repro %s --finding %s -o repro", tr.File, p.Findings[i].ID))
 			}
 		}
 	}
@@ -292,6 +481,8 @@ func (t text) next(run verdict.Run) {
 		t.line("  %s", line)
 	}
 }
+
+func isRoot(f verdict.Finding) bool { return f.FoldedUnder == "" }
 
 // exits says what the exit codes mean.
 var exits = map[int]string{

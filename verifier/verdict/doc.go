@@ -25,6 +25,16 @@
 //	0              | 0            | yes                      | held
 //	evaluation failed                                        | error
 //
+// How much a policy was put to the test has three levels, counted for each
+// entity and for the policy:
+//
+//	reached                  documents of its view existed
+//	exercised                rows of exercised: what the policy is about took place
+//	exercised_in_disruption  those that took place while a disruption was going on
+//
+// The rows of the table are those of exercised; with exercised_in: disruption
+// the policy demands the third level, and only those in a disruption count.
+//
 // Of one policy over its entities ([Policy.Judge]): the worst of them, except
 // that an entity which did not exercise the policy does not spoil another one
 // that did. Such a policy is held and reported as "n of m exercised"; it is
@@ -42,7 +52,17 @@
 //	3  not violated, but inconclusive or vacuous
 //
 // A trace that cannot be read is 2 even when another one is violated: what was
-// asked was not answered. The JSON report has both. An [Allowance] opens the
-// gate and changes no verdict: an allowed vacuous policy stays vacuous, and the
-// report says who let it pass.
+// asked was not answered. The JSON report has both.
+//
+// Two things open the gate, and change no verdict. An [Allowance] comes from the
+// command line and covers one policy with one verdict: vacuous or inconclusive.
+// A [Waiver] comes from a file, has an owner, a reason and a last day, and can
+// cover violations too, all of a policy or those of one code or of some
+// entities. What is left decides. An allowed vacuous policy stays vacuous, a
+// waived violation stays violated, and the report says who let it pass.
+//
+// # Findings
+//
+// Every finding has an id ([Trace.Identify]) by which it can be asked for again,
+// and may be folded under another one that it follows from ([Trace.Fold]).
 package verdict

@@ -1,8 +1,8 @@
 package verdict
 
-// Judge sets the verdict of the entity from what its rules derived. An entity
-// is exercised by at least minimum rows.
-func (e *Entity) Judge(violations, unknowns, errors, minimum int) {
+// Judge sets the verdict of the entity from what its rules derived. met says
+// whether it put the policy to the test as the policy demands.
+func (e *Entity) Judge(violations, unknowns, errors int, met bool) {
 	switch {
 	case violations > 0:
 		e.Verdict = Violated
@@ -10,27 +10,30 @@ func (e *Entity) Judge(violations, unknowns, errors, minimum int) {
 		e.Verdict = Error
 	case unknowns > 0:
 		e.Verdict = Inconclusive
-	case e.Exercised < minimum:
+	case !met:
 		e.Verdict = Vacuous
 	default:
 		e.Verdict = Held
 	}
 }
 
-// Judge sets Verdict and Exercised from the entities and from what concerns the
-// whole trace. An entity is counted as exercised by at least minimum rows.
-func (p *Policy) Judge(minimum int) {
-	p.Exercised = 0
+// Judge sets the verdict and the counts of exercise from the entities and from
+// what concerns the whole trace.
+func (p *Policy) Judge() {
+	p.Reached, p.Exercised, p.Disrupted, p.ExercisedBy = 0, 0, 0, 0
 	worst := Held
 	for _, e := range p.Entities {
-		if e.Exercised >= minimum {
-			p.Exercised++
+		p.Reached += e.Reached
+		p.Exercised += e.Exercised
+		p.Disrupted += e.Disrupted
+		if p.Meets(e) {
+			p.ExercisedBy++
 		}
 		if e.Verdict != Vacuous {
 			worst = max(worst, e.Verdict)
 		}
 	}
-	if p.Exercised == 0 {
+	if p.ExercisedBy == 0 {
 		worst = max(worst, Vacuous)
 	}
 	for _, u := range p.Unknowns {
@@ -61,8 +64,8 @@ func (t *Trace) Judge() {
 	}
 }
 
-// Judge sets the verdict of the run, applies the allowances and sets the exit
-// code. The traces are judged already.
+// Judge sets the verdict of the run, applies waivers and allowances and sets
+// the exit code. The traces are judged already.
 func (r *Run) Judge() {
 	r.Verdict = Held
 	if len(r.Traces) == 0 {
@@ -78,8 +81,8 @@ func (r *Run) Judge() {
 	r.ExitCode = exitCode(gate, unreadable)
 }
 
-// allow marks the policies of t that an allowance lets pass and returns the
-// worst verdict of what is left.
+// allow marks what a waiver or an allowance lets pass and returns the worst
+// verdict of what is left of the trace.
 func (r *Run) allow(t *Trace) Level {
 	if len(t.Policies) == 0 {
 		return t.Verdict
@@ -87,15 +90,14 @@ func (r *Run) allow(t *Trace) Level {
 	worst := Held
 	for i := range t.Policies {
 		p := &t.Policies[i]
-		p.Allowed = false
+		left := r.waive(p)
+		p.Allowed = left == Held && p.Verdict != Held
 		for j := range r.Allowances {
-			if a := &r.Allowances[j]; a.Policy == p.ID && a.Verdict == p.Verdict {
-				a.Used, p.Allowed = true, true
+			if a := &r.Allowances[j]; left != Held && a.Policy == p.ID && a.Verdict == left {
+				a.Used, p.Allowed, left = true, true, Held
 			}
 		}
-		if !p.Allowed {
-			worst = max(worst, p.Verdict)
-		}
+		worst = max(worst, left)
 	}
 	return worst
 }

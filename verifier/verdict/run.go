@@ -18,6 +18,8 @@ type Run struct {
 	ExitCode      int         `json:"exit_code"`
 	Policies      PolicySet   `json:"policies"`
 	Allowances    []Allowance `json:"allowances"`
+	Waivers       []Waiver    `json:"waivers"`
+	WaiversAsOf   string      `json:"waivers_as_of,omitempty"` // the day on which they were read, 2006-01-02
 	Traces        []Trace     `json:"traces"`
 }
 
@@ -60,7 +62,10 @@ type Assumption struct {
 type Policy struct {
 	ID           string `json:"id"`
 	Verdict      Level  `json:"verdict"`
-	Exercised    int    `json:"exercised"` // entities that exercised it
+	Reached      int    `json:"reached"`                 // documents of its view
+	Exercised    int    `json:"exercised"`               // rows of its rule exercised
+	Disrupted    int    `json:"exercised_in_disruption"` // those during a disruption
+	ExercisedBy  int    `json:"exercised_by"`            // entities that met what it demands
 	Allowed      bool   `json:"allowed,omitzero"`
 	Title        string `json:"title"`
 	Promise      string `json:"promise"`
@@ -82,24 +87,24 @@ type Policy struct {
 type Entity struct {
 	Entity    string `json:"entity"`
 	Verdict   Level  `json:"verdict"`
-	Exercised int    `json:"exercised"` // rows of the policy's rule exercised that count
-	Reached   int    `json:"reached"`   // all rows, also those outside of what exercised_in demands
+	Reached   int    `json:"reached"`                 // documents of the view about it
+	Exercised int    `json:"exercised"`               // rows of the policy's rule exercised
+	Disrupted int    `json:"exercised_in_disruption"` // those during a disruption
+	Waived    string `json:"waived,omitempty"`        // by whom, until when and why; vacuous entities only
 }
 
-// Finding is one violation.
-type Finding struct {
-	Code    string         `json:"code"`
-	Message string         `json:"message"` // the policy's sentence for the code
-	Entity  string         `json:"entity"`
-	Class   Class          `json:"class"`
-	Seq     []uint64       `json:"seq"`
-	Got     any            `json:"got"`
-	Want    any            `json:"want"`
-	Unit    Unit           `json:"unit,omitempty"`   // of Got and Want where they are numbers
-	Detail  map[string]any `json:"detail,omitempty"` // further fields of the row
-	Line    int            `json:"line"`             // of the rule in the policy's file
-	Blame   []Blame        `json:"blame,omitempty"`
-	Events  []Event        `json:"events"` // what Seq names, as far as it is in the trace
+// InDisruption is the value of exercised_in, and of the field in of a row of
+// exercised: the exercise took place while a disruption was going on.
+const InDisruption = "disruption"
+
+// Meets reports whether the entity put the policy to the test as often, and
+// where, as the policy demands.
+func (p *Policy) Meets(e Entity) bool {
+	rows := e.Exercised
+	if p.ExercisedIn == InDisruption {
+		rows = e.Disrupted
+	}
+	return rows >= p.ExercisedMin
 }
 
 // Unit is what a number counts, so that reports can write it for people.
@@ -125,10 +130,12 @@ type Blame struct {
 // Unknown is one reason why an entity is inconclusive.
 type Unknown struct {
 	Reason  string         `json:"reason"`
+	Code    string         `json:"code,omitempty"` // of the violation that may be there
 	Message string         `json:"message"`
 	Entity  string         `json:"entity,omitempty"` // empty: the whole trace
 	Seq     []uint64       `json:"seq"`
 	Detail  map[string]any `json:"detail,omitempty"`
+	Waived  string         `json:"waived,omitempty"` // by whom, until when and why
 }
 
 // Failure is one evaluation that did not end with a judgement.
@@ -146,5 +153,6 @@ type Event struct {
 	Type     trace.Type    `json:"type"`
 	Object   string        `json:"object,omitempty"`
 	Inferred bool          `json:"inferred,omitzero"`
+	Context  bool          `json:"context,omitzero"` // not named by the policy; the slice needs it
 	Changes  []string      `json:"changes"`
 }

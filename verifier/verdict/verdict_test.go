@@ -2,7 +2,10 @@ package verdict_test
 
 import (
 	"encoding/json"
+	"slices"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/hindsight-project/hindsight/verifier/verdict"
 )
@@ -61,7 +64,8 @@ func TestEntity(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			e := verdict.Entity{Exercised: test.exercised}
-			e.Judge(test.violations, test.unknowns, test.errors, test.minimum)
+			p := verdict.Policy{ExercisedMin: test.minimum}
+			e.Judge(test.violations, test.unknowns, test.errors, p.Meets(e))
 			if e.Verdict != test.want {
 				t.Errorf("got %s, want %s", e.Verdict, test.want)
 			}
@@ -99,10 +103,11 @@ func TestPolicy(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			test.policy.Judge(1)
-			if test.policy.Verdict != test.want || test.policy.Exercised != test.exercised {
-				t.Errorf("got %s with %d exercised, want %s with %d",
-					test.policy.Verdict, test.policy.Exercised, test.want, test.exercised)
+			test.policy.ExercisedMin = 1
+			test.policy.Judge()
+			if test.policy.Verdict != test.want || test.policy.ExercisedBy != test.exercised {
+				t.Errorf("got %s exercised by %d, want %s by %d",
+					test.policy.Verdict, test.policy.ExercisedBy, test.want, test.exercised)
 			}
 		})
 	}
@@ -175,6 +180,178 @@ func TestAllowanceSaysWhetherItWasNeeded(t *testing.T) {
 	}
 	if p := run.Traces[0].Policies; p[0].Allowed || !p[1].Allowed {
 		t.Errorf("allowed = %v, %v", p[0].Allowed, p[1].Allowed)
+	}
+}
+
+func TestPolicyCanDemandExerciseInADisruption(t *testing.T) {
+	p := verdict.Policy{ExercisedMin: 2, ExercisedIn: verdict.InDisruption}
+	for _, test := range []struct {
+		exercised, disrupted int
+		want                 bool
+	}{{9, 1, false}, {2, 2, true}, {0, 0, false}} {
+		if got := p.Meets(verdict.Entity{Exercised: test.exercised, Disrupted: test.disrupted}); got != test.want {
+			t.Errorf("%d times, %d in a disruption: %t", test.exercised, test.disrupted, got)
+		}
+	}
+}
+
+// ---- findings
+
+func finding(code, entity string, seq ...uint64) verdict.Finding {
+	return verdict.Finding{Code: code, Entity: entity, Seq: seq}
+}
+
+func TestFindingsHaveStableAndUniqueIDs(t *testing.T) {
+	of := func(findings ...verdict.Finding) (ids []string) {
+		tr := verdict.Trace{Policies: []verdict.Policy{{ID: "p", Findings: findings}}}
+		tr.Identify()
+		for _, f := range tr.Policies[0].Findings {
+			ids = append(ids, f.ID)
+		}
+		return ids
+	}
+	ids := of(
+		finding("a", "ds/pg/x", 1), finding("a", "ds/pg/x", 2), finding("a", "ds/pg/y", 2), finding("b", "ds/pg/x", 1),
+	)
+	if ids[1] != ids[0]+"-2" || ids[2] == ids[0] || ids[3] == ids[0] || !strings.HasPrefix(ids[0], "p/a/") {
+		t.Errorf("ids = %v", ids)
+	}
+	if again := of(finding("a", "ds/pg/x", 77)); again[0] != ids[0] {
+		t.Errorf("the id depends on more than policy, code and entity: %s, %s", again[0], ids[0])
+	}
+}
+
+func TestFindingsFoldUnderTheirRoot(t *testing.T) {
+	tests := []struct {
+		name  string
+		left  verdict.Policy
+		right verdict.Policy
+		want  string // id of the policy whose finding folds; empty: none
+	}{
+		{"the least evidence is the root", folds("a", "minor", "ds/pg/x", 3, 7), folds("b", "minor", "ds/pg/x", 7), "a"},
+		{"the more severe is the root before", folds("a", "minor", "ds/pg/x", 7), folds("b", "major", "ds/pg/x", 3, 7), "a"},
+		{"context in common is not enough", folds("a", "minor", "ds/pg/x", 3), folds("b", "major", "ds/pg/x", 3, 7), ""},
+		{"of equals the first is the root", folds("a", "major", "ds/pg/x", 7), folds("b", "major", "ds/pg/x", 7), "b"},
+		{"another role of the cluster is the same family", folds("a", "", "ds/pg/x", 7), folds("b", "", "ds/pg/y", 7), "b"},
+		{"another cluster is not", folds("a", "", "ds/pg/x", 7), folds("b", "", "ds/pg2/x", 7), ""},
+		{"one shared event is not enough", folds("a", "", "ds/pg/x", 7, 9), folds("b", "", "ds/pg/x", 8, 9), ""},
+		{"no evidence folds nothing", folds("a", "", "ds/pg/x"), folds("b", "", "ds/pg/x", 8), ""},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			tr := verdict.Trace{Policies: []verdict.Policy{test.left, test.right}}
+			tr.Identify()
+			tr.Fold()
+			for i, p := range tr.Policies {
+				want := ""
+				if p.ID == test.want {
+					want = tr.Policies[1-i].Findings[0].ID
+				}
+				if got := p.Findings[0].FoldedUnder; got != want {
+					t.Errorf("the finding of %s is folded under %q, want %q", p.ID, got, want)
+				}
+			}
+		})
+	}
+}
+
+func folds(id, severity, entity string, seq ...uint64) verdict.Policy {
+	return verdict.Policy{ID: id, Severity: severity, Findings: []verdict.Finding{finding("c", entity, seq...)}}
+}
+
+// ---- waivers
+
+func TestWaiversOpenTheGateAndChangeNoVerdict(t *testing.T) {
+	violated := verdict.Policy{
+		ID: "p", Verdict: verdict.Violated,
+		Findings: []verdict.Finding{finding("a", "ds/pg/x", 1), finding("b", "ds/pg2/x", 2)},
+		Unknowns: []verdict.Unknown{{Reason: "gap", Code: "c", Entity: "ds/pg3/x"}},
+	}
+	vacuous := verdict.Policy{
+		ID: "p", Verdict: verdict.Vacuous, Entities: []verdict.Entity{{Entity: "ds/pg/x"}, {Entity: "ds/pg/y"}},
+	}
+	waive := func(level verdict.Level, code, entity string) verdict.Waiver {
+		return verdict.Waiver{Policy: "p", Verdict: level, Code: code, Entity: entity, Expires: "2026-03-01"}
+	}
+	all := waive(verdict.Violated, "", "")
+	late := all
+	late.Expires = "2026-02-28"
+	tests := []struct {
+		name    string
+		policy  verdict.Policy
+		waivers []verdict.Waiver
+		exit    int
+		used    []bool
+	}{
+		{"none", violated, nil, 1, nil},
+		{"all violations: what is unknown is left", violated, []verdict.Waiver{all}, 3, []bool{true}},
+		{
+			"violations and the unknown, by its reason", violated,
+			[]verdict.Waiver{all, waive(verdict.Inconclusive, "gap", "")}, 0, []bool{true, true},
+		},
+		{
+			"violations and the unknown, by its code", violated,
+			[]verdict.Waiver{all, waive(verdict.Inconclusive, "c", "ds/*/x")}, 0, []bool{true, true},
+		},
+		{"one code of two", violated, []verdict.Waiver{waive(verdict.Violated, "a", "")}, 1, []bool{true}},
+		{"one entity of two", violated, []verdict.Waiver{waive(verdict.Violated, "", "ds/pg2/*")}, 1, []bool{true}},
+		{"a star is no slash", violated, []verdict.Waiver{waive(verdict.Violated, "", "ds/*")}, 1, []bool{false}},
+		{
+			"another policy", violated,
+			[]verdict.Waiver{{Policy: "q", Verdict: verdict.Violated, Expires: "2026-03-01"}}, 1, []bool{false},
+		},
+		{"the day after the last", violated, []verdict.Waiver{late}, 1, []bool{false}},
+		{"a vacuous policy", vacuous, []verdict.Waiver{waive(verdict.Vacuous, "", "")}, 0, []bool{true}},
+		{"all of its entities", vacuous, []verdict.Waiver{waive(verdict.Vacuous, "", "ds/pg/?")}, 0, []bool{true}},
+		{"one of its entities", vacuous, []verdict.Waiver{waive(verdict.Vacuous, "", "ds/pg/x")}, 3, []bool{true}},
+		{
+			"nothing to look at", verdict.Policy{ID: "p", Verdict: verdict.Vacuous},
+			[]verdict.Waiver{waive(verdict.Vacuous, "", "")}, 0, []bool{true},
+		},
+		{
+			"an error cannot be waived",
+			verdict.Policy{ID: "p", Verdict: verdict.Error, Errors: []verdict.Failure{{}}},
+			[]verdict.Waiver{all}, 2, []bool{false},
+		},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			p := test.policy
+			p.Findings, p.Unknowns, p.Entities = slices.Clone(p.Findings), slices.Clone(p.Unknowns), slices.Clone(p.Entities)
+			run := verdict.Run{Traces: []verdict.Trace{{Policies: []verdict.Policy{p}, Verdict: p.Verdict}}}
+			if err := run.Waive(test.waivers, time.Date(2026, 3, 1, 23, 59, 0, 0, time.UTC)); err != nil {
+				t.Fatal(err)
+			}
+			run.Judge()
+			if run.ExitCode != test.exit || run.Verdict != p.Verdict {
+				t.Errorf("exit code %d and %s, want %d and %s", run.ExitCode, run.Verdict, test.exit, p.Verdict)
+			}
+			for i, w := range run.Waivers {
+				if w.Used != test.used[i] {
+					t.Errorf("waiver %d: used %t", i, w.Used)
+				}
+			}
+			if run.Traces[0].Policies[0].Allowed != (test.exit == 0) {
+				t.Error("the policy is marked wrongly as allowed")
+			}
+		})
+	}
+}
+
+func TestAllowanceCoversWhatWaiversLeave(t *testing.T) {
+	run := verdict.Run{
+		Traces: []verdict.Trace{{Verdict: verdict.Violated, Policies: []verdict.Policy{{
+			ID: "p", Verdict: verdict.Violated, Findings: []verdict.Finding{finding("a", "x", 1)},
+			Unknowns: []verdict.Unknown{{Reason: "gap"}},
+		}}}},
+		Allowances: []verdict.Allowance{{Policy: "p", Verdict: verdict.Inconclusive}},
+	}
+	err := run.Waive([]verdict.Waiver{{Policy: "p", Verdict: verdict.Violated, Expires: "2026-03-01"}}, time.Time{})
+	if run.Judge(); err != nil || run.ExitCode != 0 || run.Verdict != verdict.Violated {
+		t.Errorf("exit code %d, %s, %v", run.ExitCode, run.Verdict, err)
+	}
+	if err := run.Waive([]verdict.Waiver{{Expires: "soon"}}, time.Time{}); err == nil {
+		t.Error("a waiver without a day is accepted")
 	}
 }
 

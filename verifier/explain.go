@@ -1,0 +1,283 @@
+package verifier
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/hindsight-project/hindsight/recorder/trace"
+	"github.com/hindsight-project/hindsight/verifier/evidence"
+	"github.com/hindsight-project/hindsight/verifier/policy"
+	"github.com/hindsight-project/hindsight/verifier/slice"
+	"github.com/hindsight-project/hindsight/verifier/verdict"
+	"github.com/hindsight-project/hindsight/verifier/views"
+)
+
+const (
+	// illustrated is for how many findings of one policy the events are read. More
+	// of one kind explain no more.
+	illustrated = 100
+	// sliced is for how many findings of one policy a slice and a remedy are
+	// searched: as many as the text report tells in full.
+	sliced = 20
+)
+
+// explainer adds to findings what a reader needs to believe them.
+type explainer struct {
+	set         *policy.Set
+	documents   []views.Document
+	certificate trace.Certificate
+}
+
+// explain adds slices and remedies, then the events that the findings and their
+// slices name, then what else was going on at that time.
+func (x explainer) explain(ctx context.Context, r *trace.Reader, judged []verdict.Policy) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(runtime.GOMAXPROCS(0))
+	for i := range judged {
+		p := x.set.Policy(judged[i].ID)
+		for f := range first(judged[i].Findings, sliced) {
+			group.Go(func() error { return x.question(ctx, p, f) })
+		}
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	return x.illustrate(r, judged)
+}
+
+// first yields the first n findings.
+func first(findings []verdict.Finding, n int) func(func(*verdict.Finding) bool) {
+	return func(yield func(*verdict.Finding) bool) {
+		for i := range findings[:min(len(findings), n)] {
+			if !yield(&findings[i]) {
+				return
+			}
+		}
+	}
+}
+
+// source returns the document in which the policy finds f.
+func (x explainer) source(ctx context.Context, p *policy.Policy, f verdict.Finding) (map[string]any, error) {
+	for _, d := range x.documents {
+		if d.View != p.View || d.Entity != f.Entity {
+			continue
+		}
+		if found, err := x.ask(ctx, x.set, p, f.Entity, d.Value); err == nil && among(found, f) {
+			return d.Value, nil
+		}
+	}
+	return nil, fmt.Errorf("policy %s no longer finds %s", p.ID, f.ID)
+}
+
+func (x explainer) ask(
+	ctx context.Context, set *policy.Set, p *policy.Policy, entity string, value map[string]any,
+) ([]verdict.Finding, error) {
+	doc, err := policy.NewDocument(p.View, entity, value)
+	if err != nil {
+		return nil, err
+	}
+	return set.Ask(ctx, p, doc)
+}
+
+func among(list []verdict.Finding, f verdict.Finding) bool {
+	return slices.ContainsFunc(list, func(other verdict.Finding) bool { return policy.Same(other, f) })
+}
+
+// question asks the policy again, about less and with another threshold.
+func (x explainer) question(ctx context.Context, p *policy.Policy, f *verdict.Finding) error {
+	value, err := x.source(ctx, p, *f)
+	if err != nil {
+		return err
+	}
+	f.WouldHold = x.remedy(ctx, p, *f, value)
+	least := x.slice(ctx, p, *f, value)
+	f.Slice = &verdict.Slice{Of: least.Of, Minimal: least.Minimal, Points: []verdict.Point{}}
+	for _, point := range least.Points {
+		f.Slice.Points = append(f.Slice.Points, verdict.Point{Path: point.Path, Seq: seqsOf(point.Value)})
+	}
+	return ctx.Err()
+}
+
+// slice takes away from the document what the finding does not need: the policy
+// derives the same row, not only the same code, so that the slice cannot slip to
+// another finding of the same kind.
+func (x explainer) slice(
+	ctx context.Context, p *policy.Policy, f verdict.Finding, value map[string]any,
+) slice.Result {
+	return slice.Minimize(value, func(smaller map[string]any) (bool, error) {
+		found, err := x.ask(ctx, x.set, p, f.Entity, smaller)
+		return among(found, f), err
+	}, slice.Budget)
+}
+
+// seqsOf returns the events that a change point names, sorted: its fields seq,
+// first_seq and so on, and those of its moments (begin, end).
+func seqsOf(v any) []uint64 {
+	seqs := []uint64{}
+	object, _ := v.(map[string]any)
+	for key, value := range object {
+		switch value := value.(type) {
+		case json.Number:
+			n, err := value.Int64()
+			if err == nil && n > 0 && (key == "seq" || strings.HasSuffix(key, "_seq")) {
+				seqs = append(seqs, uint64(n))
+			}
+		case map[string]any:
+			seqs = append(seqs, seqsOf(value)...)
+		}
+	}
+	slices.Sort(seqs)
+	return slices.Compact(seqs)
+}
+
+// remedy looks for one threshold with which the finding is none: one whose value
+// is what was wanted, set to what was got (of times, up to the next second). It
+// is told only if the policy says so when it is asked with it.
+func (x explainer) remedy(
+	ctx context.Context, p *policy.Policy, f verdict.Finding, value map[string]any,
+) *verdict.Remedy {
+	got, gotNumber := f.Got.(int64)
+	want, wantNumber := f.Want.(int64)
+	if !gotNumber || !wantNumber {
+		return nil
+	}
+	if second := int64(time.Second); f.Unit == verdict.Nanoseconds && got > want {
+		got = (got + second - 1) / second * second
+	}
+	for _, group := range slices.Sorted(maps.Keys(p.Params)) {
+		values, _ := p.Params[group].(map[string]any)
+		for _, name := range slices.Sorted(maps.Keys(values)) {
+			if n, ok := values[name].(int); !ok || int64(n) != want {
+				continue
+			}
+			with, err := x.set.With(group, name, got)
+			if err != nil {
+				continue
+			}
+			found, err := x.ask(ctx, with, p, f.Entity, value)
+			still := func(o verdict.Finding) bool { return o.Code == f.Code && slices.Equal(o.Seq, f.Seq) }
+			if err == nil && !slices.ContainsFunc(found, still) {
+				return &verdict.Remedy{Param: group + "." + name, With: got, InsteadOf: want, Unit: f.Unit}
+			}
+		}
+	}
+	return nil
+}
+
+// illustrate adds to the findings the events that they and their slices name,
+// and what was going on meanwhile.
+func (x explainer) illustrate(r *trace.Reader, judged []verdict.Policy) error {
+	var seqs []uint64
+	each := func(do func(f *verdict.Finding)) {
+		for i := range judged {
+			for f := range first(judged[i].Findings, illustrated) {
+				do(f)
+			}
+		}
+	}
+	each(func(f *verdict.Finding) { seqs = append(seqs, shown(*f)...) })
+	events, err := evidence.Events(r, seqs)
+	if err != nil {
+		return err
+	}
+	windows := x.windows()
+	each(func(f *verdict.Finding) {
+		for _, seq := range shown(*f) {
+			if e, ok := events[seq]; ok {
+				_, named := slices.BinarySearch(f.Seq, seq)
+				e.Context = !named
+				f.Events = append(f.Events, e)
+			}
+		}
+		f.Windows = during(windows[verdict.ClusterOf(f.Entity)], windows[""], f.Events)
+	})
+	return nil
+}
+
+// shown selects the events of a finding: those that it names, and as far as
+// there is room those that its slice needs too.
+func shown(f verdict.Finding) []uint64 {
+	out := slices.Clone(evidence.Select(f.Seq))
+	if f.Slice == nil {
+		return out
+	}
+	for _, p := range f.Slice.Points {
+		for _, seq := range p.Seq {
+			if len(out) < evidence.PerFinding && !slices.Contains(out, seq) && !slices.Contains(f.Seq, seq) {
+				out = append(out, seq)
+			}
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// windows lists what interrupted each cluster, as the documents say, and under
+// "" the gaps of the recording.
+func (x explainer) windows() map[string][]verdict.Window {
+	out := map[string][]verdict.Window{}
+	for _, d := range x.documents {
+		list, _ := d.Value["disruptions"].([]any)
+		for _, element := range list {
+			out[verdict.ClusterOf(d.Entity)] = append(out[verdict.ClusterOf(d.Entity)], x.disruption(element))
+		}
+	}
+	for _, g := range x.certificate.Gaps {
+		out[""] = append(out[""], verdict.Window{
+			Kind: verdict.WindowGap, Text: subject(g.Resource, g.Namespace) + " not seen",
+			From: int64(g.NotBefore), Until: int64(g.NotAfter), Seq: g.FirstSeq,
+		})
+	}
+	return out
+}
+
+// disruption reads an element of the array disruptions of a view.
+func (x explainer) disruption(element any) verdict.Window {
+	var d struct {
+		Kind, Subject string
+		Ended         bool
+		Begin, End    struct {
+			Seq uint64
+			NS  int64
+		}
+	}
+	if text, err := json.Marshal(element); err == nil {
+		_ = json.Unmarshal(text, &d) // a field of another type stays empty: it is shown, nothing depends on it
+	}
+	w := verdict.Window{
+		Kind: verdict.WindowDisruption, Text: strings.TrimSpace(strings.ReplaceAll(d.Kind, "_", " ") + " " + d.Subject),
+		From: d.Begin.NS, Until: d.End.NS, Open: !d.Ended, Seq: d.Begin.Seq,
+	}
+	if w.Open {
+		w.Until = x.certificate.Duration
+	}
+	return w
+}
+
+// during returns the windows that meet the time from the first event to the
+// last, in order of begin, each once.
+func during(disruptions, gaps []verdict.Window, events []verdict.Event) []verdict.Window {
+	out := []verdict.Window{}
+	if len(events) == 0 {
+		return out
+	}
+	from, until := int64(events[0].Time), int64(events[len(events)-1].Time)
+	for _, w := range slices.Concat(disruptions, gaps) {
+		if w.From <= until && w.Until >= from && !slices.Contains(out, w) {
+			out = append(out, w)
+		}
+	}
+	slices.SortStableFunc(out, func(a, b verdict.Window) int {
+		return cmp.Or(cmp.Compare(a.From, b.From), cmp.Compare(a.Seq, b.Seq), cmp.Compare(a.Text, b.Text))
+	})
+	return out
+}
