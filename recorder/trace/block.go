@@ -112,9 +112,19 @@ const (
 	payloadColumns
 )
 
+// codec is how a block is compressed.
+type codec struct {
+	sections   *zstd.Encoder
+	payload    *zstd.Encoder
+	dictionary uint64 // first seq of the block whose payload is the dictionary; 0: none
+}
+
+var tailCodec = codec{sections: tailEncoder, payload: tailEncoder}
+
 // encodeBlock encodes entries. Their seqs are consecutive unless ownSeq is set,
-// as in a checkpoint.
-func encodeBlock(entries []entry, ownSeq bool, encoder *zstd.Encoder) []byte {
+// as in a checkpoint. It returns the payload as well, which may become a
+// dictionary.
+func encodeBlock(entries []entry, ownSeq bool, c codec) (encoded, raw []byte) {
 	var types, sources table
 	index, payload := make(columns, indexColumns), make(columns, payloadColumns)
 	var paths, objects []uint32
@@ -154,12 +164,14 @@ func encodeBlock(entries []entry, ownSeq bool, encoder *zstd.Encoder) []byte {
 	head = binary.AppendUvarint(head, uint64(len(entries)))
 	head = binary.AppendVarint(head, first.time)
 	head = binary.AppendVarint(head, last.time)
+	head = binary.AppendUvarint(head, c.dictionary)
 	dst := binary.LittleEndian.AppendUint32(nil, crc(head))
 	dst = append(binary.AppendUvarint(dst, uint64(len(head))), head...)
-	dst = appendSection(dst, encoder, appendSet(nil, paths))
-	dst = appendSection(dst, encoder, appendSet(nil, objects))
-	dst = appendSection(dst, encoder, index.join(sources.append(types.append(nil))))
-	return appendSection(dst, encoder, payload.join(nil))
+	dst = appendSection(dst, c.sections, appendSet(nil, paths))
+	dst = appendSection(dst, c.sections, appendSet(nil, objects))
+	dst = appendSection(dst, c.sections, index.join(sources.append(types.append(nil))))
+	raw = payload.join(nil)
+	return appendSection(dst, c.payload, raw), raw
 }
 
 func encodeFlags(index columns, e *entry, ownSeq bool) {
@@ -259,7 +271,7 @@ type block struct {
 	from, to       int64 // time of the first and the last entry, ns
 	paths, objects section
 	index, payload section
-	size           int // bytes in the file
+	dictionary     uint64 // first seq of the block that is the dictionary of the payload; 0: none
 }
 
 func (b *block) last() uint64 { return b.first + uint64(b.count) - 1 }
@@ -279,9 +291,9 @@ func parseBlock(first uint64, raw []byte) (*block, error) {
 	if magic := h.take(2); h.err != nil || magic[0] != blockMagic[0] || magic[1] != blockMagic[1] {
 		return nil, fmt.Errorf("%w: block %d is not of a kind that this version knows", ErrFormat, first)
 	}
-	b := &block{first: first, size: len(raw)}
+	b := &block{first: first}
 	count := h.uvarint()
-	b.from, b.to = h.varint(), h.varint()
+	b.from, b.to, b.dictionary = h.varint(), h.varint(), h.uvarint()
 	if h.err != nil || count == 0 || count > maxSection {
 		return nil, fmt.Errorf("%w: block %d claims %d events", ErrFormat, first, count)
 	}
@@ -342,6 +354,7 @@ type record struct {
 
 // replay decodes blocks one after the other and keeps the state of the objects.
 type replay struct {
+	shared  *shared
 	paths   int                  // number of path ids
 	ranks   *ranking             // nil: states keep path ids
 	mask    []bool               // by path id; nil: every path is kept
@@ -373,7 +386,11 @@ func (p *replay) decode(b *block, visit func(*record) error) error {
 	if err != nil {
 		return err
 	}
-	rawPayload, err := b.payload.open()
+	decoder, err := p.shared.decoder(b.dictionary)
+	if err != nil {
+		return err
+	}
+	rawPayload, err := b.payload.openWith(decoder)
 	if err != nil {
 		return err
 	}

@@ -82,7 +82,7 @@
 // # The file
 //
 // A bbolt database with six buckets. Keys that are numbers are 8 bytes, big
-// endian. JSON documents stand behind a CRC-32C (4 bytes, little endian).
+// endian. JSON documents are sections, see below.
 //
 //	meta         format       "hindsight trace 1"
 //	             run          JSON, Run
@@ -113,14 +113,19 @@
 //
 // and a block is
 //
-//	┌──────────┬────────┬─────────────────────────────────────────────┐
-//	│ CRC-32C  │ length │ 0xB1 1 │ count │ first time │ last time (ns)│  head
-//	├──────────┴────────┴─────────────────────────────────────────────┤
-//	│ section: ids of the paths that the block touches                │
-//	│ section: ids of the objects that it is about                    │
-//	│ section: index, ten columns with a value or less per event      │
-//	│ section: payload, five columns with a value or less per leaf    │
-//	└─────────────────────────────────────────────────────────────────┘
+//	┌─────────┬────────┬──────────────────────────────────────────────────────────┐
+//	│ CRC-32C │ length │ 0xB1 1 │ count │ first time │ last time (ns) │ dictionary │  head
+//	├─────────┴────────┴──────────────────────────────────────────────────────────┤
+//	│ section: ids of the paths that the block touches                            │
+//	│ section: ids of the objects that it is about                                │
+//	│ section: index, ten columns with a value or less per event                  │
+//	│ section: payload, five columns with a value or less per leaf                │
+//	└─────────────────────────────────────────────────────────────────────────────┘
+//
+// The payload of the first block that has at least 64 KiB of it serves all later
+// blocks and checkpoints as a raw zstd dictionary with the id 1, its last mebibyte
+// if it is longer: what is the same in every pod and every cluster is there once.
+// dictionary is the first seq of that block, 0 in blocks that need none.
 //
 // A set of ids is its size and the differences between the sorted ids. Creation
 // and deletion of an object touch the root of its resource. A column is its

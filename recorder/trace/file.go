@@ -35,25 +35,30 @@ var buckets = [][]byte{bucketMeta, bucketPaths, bucketObjects, bucketBlocks, buc
 
 func key64(n uint64) []byte { return binary.BigEndian.AppendUint64(nil, n) }
 
-// putJSON stores v behind a CRC-32C.
+// putJSON stores v as a section.
 func putJSON(tx *bbolt.Tx, key []byte, v any) error {
 	raw, err := json.Marshal(v)
 	if err != nil {
 		return err
 	}
-	return tx.Bucket(bucketMeta).Put(key, append(binary.LittleEndian.AppendUint32(nil, crc(raw)), raw...))
+	return tx.Bucket(bucketMeta).Put(key, appendSection(nil, tailEncoder, raw))
 }
 
 // getJSON reads what putJSON stored; a missing key leaves v as it is.
 func getJSON(tx *bbolt.Tx, key []byte, v any) error {
-	raw := tx.Bucket(bucketMeta).Get(key)
-	if raw == nil {
+	stored := tx.Bucket(bucketMeta).Get(key)
+	if stored == nil {
 		return nil
 	}
-	if len(raw) < 4 || crc(raw[4:]) != binary.LittleEndian.Uint32(raw) {
-		return fmt.Errorf("%w: the checksum of its %s does not match: the file is damaged", ErrFormat, key)
+	s, _, err := cutSection(stored)
+	if err != nil {
+		return fmt.Errorf("%s: %w", key, err)
 	}
-	if err := json.Unmarshal(raw[4:], v); err != nil {
+	raw, err := s.open()
+	if err != nil {
+		return fmt.Errorf("%s: %w", key, err)
+	}
+	if err := json.Unmarshal(raw, v); err != nil {
 		return fmt.Errorf("%w: %s: %v", ErrFormat, key, err)
 	}
 	return nil

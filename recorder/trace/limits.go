@@ -31,6 +31,11 @@ const (
 	blockLeaves      = 1 << 18 // leaves waiting for a block: about 8 MiB
 	checkpointEvents = 8192
 	checkpointFactor = 4 // events since the last checkpoint per live object
+
+	// The payload of the first block of at least minDictionary bytes serves all
+	// later ones as dictionary; a mebibyte of it is what pays.
+	minDictionary = 64 << 10
+	maxShared     = 1 << 20
 )
 
 // The encoders and the decoder keep their tables between calls and are safe

@@ -230,6 +230,47 @@ func TestTheStateAtAnyMomentIsWhatTheEventsAddUpTo(t *testing.T) {
 	}
 }
 
+func TestAnInterruptedTraceGoesOnWithTheDictionaryThatItHas(t *testing.T) {
+	run, events := load(t, "../testdata/node-drain.jsonl.zst")
+	var long []trace.Event
+	for i := range 6 { // some blocks before and after each interruption
+		for _, ev := range events {
+			if ev.Object.UID != "" {
+				ev.Object.UID += fmt.Sprint("-", i)
+			}
+			ev.Time += time.Duration(i) * time.Hour
+			long = append(long, ev)
+		}
+	}
+	path, w := write(t, run, nil, 1)
+	for _, part := range [][]trace.Event{long[:700], long[700:2100], long[2100:2101], long[2101:]} {
+		appendAll(t, w, part, 300)
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+		var err error
+		if w, err = trace.Resume(path); err != nil {
+			t.Fatal(err)
+		}
+	}
+	compare(t, long, all(t, open(t, path)))
+	if _, err := w.Seal("test"); err != nil {
+		t.Fatal(err)
+	}
+	r := open(t, path)
+	if err := r.Verify(); err != nil {
+		t.Fatal(err)
+	}
+	compare(t, long, all(t, r))
+	once, w := write(t, run, long, 300)
+	if _, err := w.Seal("test"); err != nil {
+		t.Fatal(err)
+	}
+	if a, b := r.Stats().Bytes, open(t, once).Stats().Bytes; a > b*3/2 {
+		t.Errorf("%d bytes with interruptions, %d without", a, b)
+	}
+}
+
 func TestTheHistoryOfOneObjectIsItsEventsAmongAll(t *testing.T) {
 	run, events := load(t, "../testdata/primary-restart.jsonl.zst")
 	path, _ := write(t, run, events, 100)

@@ -28,6 +28,7 @@ type Reader struct {
 	dict    *dictionary
 	ranks   *ranking
 	objects *objectTable
+	shared  shared
 	blocks  []blockRef
 	states  []uint64 // seqs of the checkpoints
 }
@@ -59,6 +60,7 @@ func open(path string) (*Reader, error) {
 	}
 	defer f.Close() // and with it the lock
 	r := &Reader{}
+	r.shared.fetch = func(first uint64) (*block, error) { return r.fetch(bucketBlocks, key64(first)) }
 	if !tryLock(f, syscall.LOCK_SH) { // a recorder is writing
 		if r.temp, err = snapshot(f); err != nil {
 			return nil, err
@@ -163,6 +165,7 @@ func seqOf(key []byte) uint64 {
 // Close releases the file.
 func (r *Reader) Close() error {
 	var err error
+	r.shared.close()
 	if r.db != nil {
 		err = r.db.Close()
 	}
@@ -242,7 +245,7 @@ func (r *Reader) fetch(bucket, key []byte) (b *block, err error) {
 
 func (r *Reader) newReplay() *replay {
 	return &replay{
-		paths: len(r.dict.entries), ranks: r.ranks, objects: len(r.objects.list), live: map[uint32][]leaf{},
+		shared: &r.shared, paths: len(r.dict.entries), ranks: r.ranks, objects: len(r.objects.list), live: map[uint32][]leaf{},
 	}
 }
 

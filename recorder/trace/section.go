@@ -49,8 +49,11 @@ func cutSection(b []byte) (section, []byte, error) {
 	return section{size: int(size), crc: binary.LittleEndian.Uint32(crc), stored: body}, c.b, nil
 }
 
-// open checks and decompresses the section.
-func (s section) open() ([]byte, error) {
+// open checks and decompresses a section that needs no dictionary.
+func (s section) open() ([]byte, error) { return s.openWith(sectionDecoder) }
+
+// openWith checks and decompresses the section.
+func (s section) openWith(decoder *zstd.Decoder) ([]byte, error) {
 	if crc32.Checksum(s.stored, castagnoli) != s.crc {
 		return nil, fmt.Errorf("%w: the checksum of a section does not match: the file is damaged", ErrFormat)
 	}
@@ -64,7 +67,7 @@ func (s section) open() ([]byte, error) {
 	if head.HasFCS && head.FrameContentSize != uint64(s.size) {
 		return nil, fmt.Errorf("%w: a section of %d bytes announces %d", ErrFormat, s.size, head.FrameContentSize)
 	}
-	raw, err := sectionDecoder.DecodeAll(s.stored, make([]byte, 0, min(s.size, 64*len(s.stored))))
+	raw, err := decoder.DecodeAll(s.stored, make([]byte, 0, min(s.size, 64*len(s.stored))))
 	if err != nil {
 		return nil, fmt.Errorf("%w: section: %v", ErrFormat, err)
 	}

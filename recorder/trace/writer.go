@@ -43,6 +43,7 @@ type Writer struct {
 
 	dict    *dictionary
 	objects *objectTable
+	shared  shared
 	parser  parser
 	live    map[uint32]*entry // as its last event left it; leaves is the state
 	lastRV  map[uint32]string // of every object ever seen
@@ -120,6 +121,13 @@ func newWriter(db *bbolt.DB, path string) *Writer {
 		cert: Certificate{Streams: []StreamCert{}, Gaps: []GapCert{}, Rejected: []Rejection{}},
 	}
 	w.parser.dict = w.dict
+	w.shared.fetch = func(first uint64) (b *block, err error) {
+		err = db.View(func(tx *bbolt.Tx) error {
+			b, err = parseBlock(first, slices.Clone(tx.Bucket(bucketBlocks).Get(key64(first))))
+			return err
+		})
+		return b, err
+	}
 	return w
 }
 
@@ -212,11 +220,14 @@ func emptyBucket(tx *bbolt.Tx, name []byte) error {
 // reads from the first event, not from a checkpoint, because duplicates of
 // objects that are gone have to be recognised as well.
 func (w *Writer) loadLive(tx *bbolt.Tx) error {
-	p := &replay{paths: len(w.dict.entries), objects: len(w.objects.list), live: map[uint32][]leaf{}}
+	p := w.newReplay()
 	for _, name := range [][]byte{bucketBlocks, bucketTail} {
 		err := tx.Bucket(name).ForEach(func(k, v []byte) error {
 			b, err := parseBlock(seqOf(k), v)
 			if err != nil {
+				return err
+			}
+			if err := w.serve(b); err != nil {
 				return err
 			}
 			return p.run(b, func(r *record) error {
@@ -246,6 +257,25 @@ func (w *Writer) loadLive(tx *bbolt.Tx) error {
 		o.leaves = slices.Clone(o.leaves)
 	}
 	return nil
+}
+
+// serve makes a block of an earlier writer the dictionary, if it was that or is
+// fit to be it.
+func (w *Writer) serve(b *block) error {
+	if b.dictionary != 0 || b.payload.size < minDictionary || w.shared.encode != nil {
+		return nil
+	}
+	payload, err := b.payload.open()
+	if err != nil {
+		return err
+	}
+	return w.shared.serve(b.first, payload)
+}
+
+func (w *Writer) newReplay() *replay {
+	return &replay{
+		shared: &w.shared, paths: len(w.dict.entries), objects: len(w.objects.list), live: map[uint32][]leaf{},
+	}
 }
 
 // fields are the paths that the writer itself looks at in every object.
@@ -476,7 +506,8 @@ func (w *Writer) loadSeen() error {
 		}
 		note(e.object, e.leaves, e.root)
 	}
-	p := &replay{paths: len(w.dict.entries), objects: len(w.objects.list), live: map[uint32][]leaf{}, mask: mask}
+	p := w.newReplay()
+	p.mask = mask
 	return w.db.View(func(tx *bbolt.Tx) error {
 		for _, name := range [][]byte{bucketBlocks, bucketTail} {
 			err := tx.Bucket(name).ForEach(func(k, v []byte) error {
@@ -524,8 +555,8 @@ func (w *Writer) commit(before int) error {
 				return err
 			}
 		} else if fresh := w.pending[before:]; len(fresh) > 0 {
-			err := tx.Bucket(bucketTail).Put(key64(fresh[0].seq), encodeBlock(fresh, false, tailEncoder))
-			if err != nil {
+			piece, _ := encodeBlock(fresh, false, tailCodec)
+			if err := tx.Bucket(bucketTail).Put(key64(fresh[0].seq), piece); err != nil {
 				return err
 			}
 		}
@@ -544,7 +575,12 @@ func (w *Writer) putBlock(tx *bbolt.Tx) error {
 	}
 	blocks := tx.Bucket(bucketBlocks)
 	blocks.FillPercent = 0.95
-	if err := blocks.Put(key64(w.pending[0].seq), encodeBlock(w.pending, false, blockEncoder)); err != nil {
+	first := w.pending[0].seq
+	encoded, payload := encodeBlock(w.pending, false, w.shared.codec())
+	if err := blocks.Put(key64(first), encoded); err != nil {
+		return err
+	}
+	if err := w.shared.serve(first, payload); err != nil {
 		return err
 	}
 	if err := emptyBucket(tx, bucketTail); err != nil {
@@ -570,7 +606,8 @@ func (w *Writer) putCheckpoint(tx *bbolt.Tx) error {
 	parts, leaves := uint64(0), 0
 	flush := func() error {
 		key := append(key64(w.seq), key64(parts)...)
-		err := tx.Bucket(bucketCheckpoints).Put(key, encodeBlock(part, true, blockEncoder))
+		encoded, _ := encodeBlock(part, true, w.shared.codec())
+		err := tx.Bucket(bucketCheckpoints).Put(key, encoded)
 		parts, leaves, part = parts+1, 0, part[:0]
 		return err
 	}
