@@ -167,7 +167,7 @@
 // # Recovery
 //
 // There is none to do. After kill -9 Open reads everything that was
-// acknowledged; Resume moves the pieces of the tail into blocks and goes on. A
+// acknowledged; Resume reads everything and goes on with the open block. A
 // file of length zero is a recorder that died before its first transaction.
 //
 // # Reading while it is written

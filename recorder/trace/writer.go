@@ -171,10 +171,9 @@ func resume(path string) (*Writer, error) {
 	return w, nil
 }
 
-// resume loads what the writer has in memory, and turns the tail into blocks:
-// the open block starts anew.
+// resume loads what the writer has in memory.
 func (w *Writer) resume() error {
-	err := w.db.View(func(tx *bbolt.Tx) error {
+	return w.db.View(func(tx *bbolt.Tx) error {
 		if err := checkFormat(tx); err != nil {
 			return err
 		}
@@ -194,17 +193,7 @@ func (w *Writer) resume() error {
 		}
 		w.parser.dict = w.dict
 		w.indexCertificate()
-		return w.loadLive(tx)
-	})
-	if err != nil {
-		return err
-	}
-	return w.db.Update(func(tx *bbolt.Tx) error {
-		tail, blocks := tx.Bucket(bucketTail), tx.Bucket(bucketBlocks)
-		if err := tail.ForEach(func(k, v []byte) error { return blocks.Put(k, v) }); err != nil {
-			return err
-		}
-		return emptyBucket(tx, bucketTail)
+		return w.loadHistory(tx)
 	})
 }
 
@@ -216,47 +205,72 @@ func emptyBucket(tx *bbolt.Tx, name []byte) error {
 	return err
 }
 
-// loadLive replays the whole history to know every object's last version. It
-// reads from the first event, not from a checkpoint, because duplicates of
-// objects that are gone have to be recognised as well.
-func (w *Writer) loadLive(tx *bbolt.Tx) error {
+// loadHistory replays the whole history: every object's last version, and the
+// open block, which is the tail. It reads from the first event, not from a
+// checkpoint, because duplicates of objects that are gone have to be recognised
+// as well.
+func (w *Writer) loadHistory(tx *bbolt.Tx) error {
 	p := w.newReplay()
-	for _, name := range [][]byte{bucketBlocks, bucketTail} {
-		err := tx.Bucket(name).ForEach(func(k, v []byte) error {
-			b, err := parseBlock(seqOf(k), v)
-			if err != nil {
-				return err
-			}
-			if err := w.serve(b); err != nil {
-				return err
-			}
-			return p.run(b, func(r *record) error {
-				w.seq, w.time = r.seq, r.time
-				if !r.typ.IsObject() {
-					return nil
-				}
-				f := w.fieldsOf(w.dict.children[pathKey{0, step{string(rootKey(r.typ,
-					w.objects.list[r.object].Resource)), -1}}])
-				w.lastRV[r.object], _ = find(r.leaves, f.rv).text()
-				if r.typ == Deleted {
-					delete(w.live, r.object)
-					return nil
-				}
-				w.live[r.object] = &entry{
-					seq: r.seq, time: r.time, notBefore: r.notBefore, wall: r.wall, source: r.source,
-					typ: r.typ, inferred: r.inferred, object: r.object, root: f.root, fresh: true, leaves: r.leaves,
-				}
-				return nil
-			})
-		})
+	err := tx.Bucket(bucketBlocks).ForEach(func(k, v []byte) error {
+		b, err := parseBlock(seqOf(k), v)
 		if err != nil {
 			return err
 		}
+		if err := w.serve(b); err != nil {
+			return err
+		}
+		return p.run(b, func(r *record) error {
+			w.restore(r)
+			return nil
+		})
+	})
+	if err != nil {
+		return err
 	}
+	err = tx.Bucket(bucketTail).ForEach(func(k, v []byte) error {
+		b, err := parseBlock(seqOf(k), v)
+		if err != nil {
+			return err
+		}
+		return p.run(b, func(r *record) error {
+			e := w.restore(r)
+			if e.fresh {
+				e.leaves = slices.Clone(r.leaves)
+			} else {
+				e.ops = slices.Clone(r.ops)
+			}
+			w.pend(e)
+			return nil
+		})
+	})
 	for _, o := range w.live { // the replay changes leaves in place: ours are final
 		o.leaves = slices.Clone(o.leaves)
 	}
-	return nil
+	return err
+}
+
+// restore brings the objects to the state after an event that is in the file,
+// and returns the event without its content.
+func (w *Writer) restore(r *record) entry {
+	w.seq, w.time = r.seq, r.time
+	resource := w.objects.list[r.object].Resource
+	root := w.dict.children[pathKey{0, step{string(rootKey(r.typ, resource)), -1}}]
+	e := entry{
+		seq: r.seq, time: r.time, notBefore: r.notBefore, wall: r.wall, source: r.source, typ: r.typ,
+		inferred: r.inferred, object: r.object, root: root, fresh: r.fresh,
+	}
+	if !r.typ.IsObject() {
+		return e
+	}
+	w.lastRV[r.object], _ = find(r.leaves, w.fieldsOf(root).rv).text()
+	if r.typ == Deleted {
+		delete(w.live, r.object)
+		return e
+	}
+	live := e
+	live.fresh, live.leaves = true, r.leaves
+	w.live[r.object] = &live
+	return e
 }
 
 // serve makes a block of an earlier writer the dictionary, if it was that or is
@@ -440,7 +454,12 @@ func (w *Writer) enter(e *entry) {
 	w.seq++
 	e.seq = w.seq
 	w.time = e.time
-	w.pending = append(w.pending, *e)
+	w.pend(*e)
+}
+
+// pend adds an entry to the open block.
+func (w *Writer) pend(e entry) {
+	w.pending = append(w.pending, e)
 	w.pendingLeaves += len(e.ops)
 	if e.fresh {
 		w.pendingLeaves += len(e.leaves)
