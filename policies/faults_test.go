@@ -151,6 +151,26 @@ func TestFaultsAreFound(t *testing.T) {
 		{"a new replica starts at the bootstrap size", "node-drain",
 			func(r *recording) { r.newReplica(120, "1Gi"); r.endAt(140) },
 			all("convergence-resumes: held", "replica-consistency: violated created_off_size")},
+		{"a replaced claim starts at the bootstrap size", "node-drain",
+			func(r *recording) { r.replaceClaim("pg-3", 120, "1Gi"); r.endAt(125) },
+			all("convergence-resumes: held", "replica-consistency: violated created_off_size",
+				"status-coherence: inconclusive pending")},
+		{"claims are destroyed and replaced again and again", "node-drain",
+			func(r *recording) {
+				r.replaceClaim("pg-3", 112, "2Gi")
+				r.replaceClaim("pg-3", 118, "2Gi")
+				r.endAt(147)
+			},
+			all("convergence-resumes: held", "idempotency: violated volume_replaced_repeatedly")},
+		{"the budget admits more actions than there are", "node-drain",
+			func(r *recording) {
+				r.keep(86.1, func(o map[string]any) {
+					set(o, 5, sizing("budget", "actionsLast24h")...)
+					set(o, nil, sizing("budget", "availableForPlanned")...)
+					set(o, nil, sizing("budget", "availableForEmergency")...)
+				})
+			},
+			all("convergence-resumes: held", "policy-bounds: violated over_budget")},
 		{"a claim is created below request", "node-drain",
 			func(r *recording) {
 				r.claims(0, func(o map[string]any) {

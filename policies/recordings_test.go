@@ -339,17 +339,29 @@ func (r *recording) repeatAction(at float64) {
 
 // replacePod deletes the pod and lets another one come up under its name.
 func (r *recording) replacePod(name string, at float64, uid string) {
-	r.again("Pod", name, at, func(o map[string]any) { set(o, r.stamp(at), "metadata", "deletionTimestamp") })
-	r.again("Pod", name, at+0.5, func(map[string]any) {})
+	r.replace("Pod", name, at, uid, func(map[string]any) {})
+}
+
+// replaceClaim destroys the claim and creates another one under its name.
+func (r *recording) replaceClaim(name string, at float64, size string) {
+	r.replace("PersistentVolumeClaim", name, at, fmt.Sprintf("%s-%v", name, at), func(o map[string]any) {
+		set(o, size, request...)
+		set(o, map[string]any{"phase": "Bound", "capacity": map[string]any{"storage": size}}, "status")
+	})
+}
+
+func (r *recording) replace(kind, name string, at float64, uid string, edit func(o map[string]any)) {
+	r.again(kind, name, at, func(o map[string]any) { set(o, r.stamp(at), "metadata", "deletionTimestamp") })
+	r.again(kind, name, at+0.5, func(map[string]any) {})
 	for _, line := range r.lines {
-		if k, n := identity(line); k == "Pod" && n == name && line["time"] == r.stamp(at+0.5) {
+		if k, n := identity(line); k == kind && n == name && line["time"] == r.stamp(at+0.5) {
 			line["type"] = "DELETED"
 		}
 	}
-	r.again("Pod", name, at+0.4, func(map[string]any) {})
-	r.again("Pod", name, at+1, func(o map[string]any) {
+	r.again(kind, name, at+1, func(o map[string]any) {
 		set(o, uid, "metadata", "uid")
 		set(o, r.stamp(at+1), "metadata", "creationTimestamp")
 		set(o, nil, "metadata", "deletionTimestamp")
+		edit(o)
 	})
 }

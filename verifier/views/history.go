@@ -14,6 +14,7 @@ import (
 type history struct {
 	start    time.Time // of the trace's clock
 	end      moment    // the last event: the watermark
+	ahead    *int64    // ns by which the recorder's clock is ahead of the API's, at most; nil: unknown
 	gaps     []trace.GapCert
 	clusters []*cluster // in order of appearance
 	volumes  []*volume
@@ -26,6 +27,7 @@ type history struct {
 	marks       []mark
 	sentinels   []sentinelEvent
 
+	groups       []volumeGroup // once they are made
 	clusterOf    map[*trace.Object]*cluster
 	volumeOf     map[*trace.Object]*volume
 	podOf        map[*trace.Object]*pod
@@ -151,6 +153,7 @@ func fold(r *trace.Reader) (*history, error) {
 	}
 	end := max(certificate.Duration, h.end.NS)
 	h.end = moment{Seq: max(certificate.Events, h.end.Seq), NS: end, NotBefore: end}
+	h.correctClock()
 	return h, nil
 }
 
@@ -166,6 +169,7 @@ func (h *history) observe(c *trace.Change) error {
 	case !c.Type.IsObject() || c.Object == nil:
 		return nil
 	}
+	h.created(c)
 	switch c.Object.Resource.Resource {
 	case "clusters":
 		h.observeCluster(c)
@@ -181,6 +185,35 @@ func (h *history) observe(c *trace.Change) error {
 		h.observeAttachment(c)
 	}
 	return nil
+}
+
+// created notes the difference between the recorder's clock and the API
+// server's that the receipt of a new object shows: it is at most this.
+func (h *history) created(c *trace.Change) {
+	at, ok := parseTime(c.State.At("metadata", "creationTimestamp").String())
+	if !ok || c.Inferred || c.Type != trace.Added || !h.isBorn(c.State) {
+		return
+	}
+	if ahead := int64(c.Time) - int64(at.Sub(h.start)); h.ahead == nil || ahead < *h.ahead {
+		h.ahead = &ahead
+	}
+}
+
+// correctClock moves what the operator's clock says onto the trace's clock, as
+// far as the objects created in the trace show their difference.
+func (h *history) correctClock() {
+	if h.ahead == nil {
+		return
+	}
+	for _, k := range h.clusters {
+		for _, g := range k.groups {
+			for i := range g.sizings {
+				if s := &g.sizings[i]; s.ActionAt != 0 {
+					s.ActionAt += *h.ahead
+				}
+			}
+		}
+	}
 }
 
 // isBorn reports whether the object was created while the trace was running, as

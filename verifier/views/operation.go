@@ -60,9 +60,8 @@ type progressFact struct {
 func operationDocuments(h *history) ([]Document, error) {
 	var out []Document
 	for _, g := range h.volumeGroups() {
-		storage := g.storage()
-		for i := range storage.Operations {
-			d, err := document("operation", fmt.Sprintf("%s/op%d", g.entity(), i+1), g.operation(storage, i))
+		for i := range g.timeline.Operations {
+			d, err := document("operation", fmt.Sprintf("%s/op%d", g.entity(), i+1), g.operation(i))
 			if err != nil {
 				return nil, err
 			}
@@ -72,7 +71,8 @@ func operationDocuments(h *history) ([]Document, error) {
 	return out, nil
 }
 
-func (g volumeGroup) operation(s storageDocument, i int) operationDocument {
+func (g volumeGroup) operation(i int) operationDocument {
+	s := g.timeline
 	o := s.Operations[i]
 	left := g.cluster.left
 	if s.Until == endDeleted {

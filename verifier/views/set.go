@@ -404,7 +404,7 @@ func (w workload) interruptions(l ledger) []interruption {
 		if g.cluster != w.cluster {
 			continue
 		}
-		for _, o := range g.storage().Operations {
+		for _, o := range g.timeline.Operations {
 			out = append(out, interruption{
 				Kind: growthInterruption, Subject: g.entity(), Begin: o.Begin, Ended: o.Closed, End: o.End,
 			})

@@ -141,7 +141,7 @@ type gap struct {
 func storageDocuments(h *history) ([]Document, error) {
 	var out []Document
 	for _, g := range h.volumeGroups() {
-		d, err := document("storage", g.entity(), g.storage())
+		d, err := document("storage", g.entity(), g.timeline)
 		if err != nil {
 			return nil, err
 		}
@@ -159,10 +159,15 @@ type volumeGroup struct {
 	volumes []*volume     // in order of appearance
 	until   moment
 	end     string
+
+	timeline storageDocument
 }
 
 // volumeGroups lists the groups that a spec, a status or a claim speaks of.
 func (h *history) volumeGroups() []volumeGroup {
+	if h.groups != nil {
+		return h.groups
+	}
 	members := map[*cluster]map[groupKey][]*volume{}
 	for _, v := range h.volumes {
 		if members[v.owner] == nil {
@@ -179,9 +184,11 @@ func (h *history) volumeGroups() []volumeGroup {
 		for _, key := range keys {
 			g := volumeGroup{history: h, cluster: k, key: key, known: k.groups[key], volumes: members[k][key]}
 			g.until, g.end = g.lastMoment()
+			g.timeline = g.storage()
 			out = append(out, g)
 		}
 	}
+	h.groups = out
 	return out
 }
 

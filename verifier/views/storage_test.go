@@ -271,6 +271,22 @@ func TestTheStatusSaysZeroWhereItSaysNothing(t *testing.T) {
 	})
 }
 
+// The recorder's clock is a minute ahead of the API server's and the operator's.
+func TestActionsAreOnTheClockOfTheTrace(t *testing.T) {
+	born := func(stamp string) object { return object{"metadata": object{"creationTimestamp": stamp}} }
+	pod := instancePod("pg-1", "n1")
+	merge(pod, born("2026-01-01T12:00:03Z"))
+	d := tell(t).
+		put(1, clusterKind, "pg", "c1", dynamic("1Gi", "4Gi", nil)).
+		listed().
+		put(63.5, podKind, "pg-1", "p1", pod).
+		put(70, clusterKind, "pg", "c1", object{"status": object{"storageSizing": object{"data": object{
+			"lastAction": object{"to": "2Gi", "timestamp": "2026-01-01T12:00:09Z"},
+		}}}}).
+		only("storage")
+	expect(t, pick(d["statuses"], "action_at_ns"), []string{"0", "69.5s"})
+}
+
 func TestWindows(t *testing.T) {
 	window := func(schedule, duration, zone string) object {
 		return object{"maintenanceWindow": object{"schedule": schedule, "duration": duration, "timezone": zone}}

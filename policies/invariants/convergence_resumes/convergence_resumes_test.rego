@@ -57,6 +57,7 @@ test_interrupted[name] if {
 	some name, case in {
 		"completed": {"change": {}, "want": _held},
 		"completed by the loss of the last volume": {"change": {"closed_by": "volume_left"}, "want": _held},
+		"completed just before the recording ends": {"change": {"until_ns": 61 * _s}, "want": _held},
 		"not interrupted": {"change": {"disruptions": []}, "want": _vacuous},
 		"of WAL volumes": {"change": {"role": "PG_WAL"}, "want": _vacuous},
 		"of a group without a block": {"change": {"mode": "none"}, "want": _vacuous},

@@ -212,6 +212,14 @@ test_volumes[name] if {
 			"lives": [[0, 10, "pg-2"], [20, 30, "pg-2"], [40, 0, "pg-2"]],
 			"specs": [fixture.spec({}), fixture.spec({"instances": 2})], "pods": [], "want": _none,
 		},
+		"replaced twice, another one drained": {
+			"lives": [[0, 10, "pg-3"], [20, 30, "pg-3"], [40, 0, "pg-3"]],
+			"specs": [fixture.spec({})], "pods": _pods([0], {"cordoned": true}), "want": _volume_replaced,
+		},
+		"replaced twice, its node not cordoned": {
+			"lives": [[0, 10, "pg-2"], [20, 30, "pg-2"], [40, 0, "pg-2"]],
+			"specs": [fixture.spec({})], "pods": _pods([0], {}), "want": _volume_replaced,
+		},
 		"drained": {
 			"lives": [[0, 10, "pg-2"], [20, 30, "pg-2"], [40, 0, "pg-2"]],
 			"specs": [fixture.spec({})], "pods": _pods([0], {"cordoned": true}), "want": _none,

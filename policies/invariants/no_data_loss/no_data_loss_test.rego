@@ -69,6 +69,14 @@ test_sets[name] if {
 			"change": {"synchronous": true, "lost": [_lost({"crash": true, "standby": "lacked"})]},
 			"want": _violated("lost", [20, 60], "7-9", "found", 3),
 		},
+		"lost with synchronous replication though the standby had them": {
+			"change": {"synchronous": true, "lost": [_lost({"crash": true, "standby": "had"})]},
+			"want": _violated("lost", [20, 60], "7-9", "found", 3),
+		},
+		"lost with synchronous replication, standby not recorded": {
+			"change": {"synchronous": true, "lost": [_lost({"crash": true, "standby": "unknown"})]},
+			"want": _violated("lost", [20, 60], "7-9", "found", 3),
+		},
 		"found though never written": {
 			"change": {"unexpected": _group("500", 1, [60])},
 			"want": _violated("unexpected", [60], "500", "", 1),

@@ -35,6 +35,7 @@
 #   reasons:
 #     spec_unknown: no storage block was recorded before the request was written
 #     order_uncertain: the request is against the block in force, but the block changed just then
+#     kind_unknown: the group grew while the window was closed, and no action says whether it was an emergency
 #     action_pending: the recording ends before the status could say that this was an emergency
 #     gap: events are missing, so a request or a block may not have been seen
 #     pending: the recording ends before the claims had to follow the block
@@ -145,7 +146,6 @@ violation contains {
 	"got": request.to, "want": request.from, "unit": "bytes",
 } if {
 	some request in _written
-	request.how == "changed"
 	request.to < request.from
 }
 
@@ -175,13 +175,32 @@ violation contains {
 	"got": growth.rise.to, "want": growth.rise.peak, "unit": "bytes",
 } if {
 	some growth in _growth
-	growth.kinds == {"ScheduledGrow"}
-	count([window |
-		some window in input.windows
-		window.opens_ns - _match <= growth.rise.ns
-		window.closes_ns + _match >= growth.rise.not_before_ns
-	]) == 0
+	_planned_only(growth)
+	not _open(growth.rise)
 	some spec in growth.specs
+}
+
+# Growth that can only have been planned: its action says so, or emergencies were disabled.
+_planned_only(growth) if growth.kinds == {"ScheduledGrow"}
+
+_planned_only(growth) if {
+	growth.kinds == set()
+	every spec in growth.specs {
+		not spec.emergency_enabled
+	}
+}
+
+_open(rise) if {
+	some window in input.windows
+	window.opens_ns - _match <= rise.ns
+	window.closes_ns + _match >= rise.not_before_ns
+}
+
+unknown contains {"reason": "kind_unknown", "seq": {growth.rise.seq}} if {
+	some growth in _growth
+	growth.kinds == set()
+	not _planned_only(growth)
+	not _open(growth.rise)
 }
 
 # Actions before this one in its day: those that were recorded, and the one that

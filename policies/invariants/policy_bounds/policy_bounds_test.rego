@@ -22,6 +22,12 @@ _bad(seq, code, got, want) := object.union(_held(seq), {"violation": {{
 
 _doubt(judged, reason, seq) := object.union(judged, {"unknown": {{"reason": reason, "seq": seq}}})
 
+_static(size) := {"mode": "static", "size": size, "request": 0, "limit": 0}
+
+_shrunk(got, want) := object.union(_held(9), {"violation": {{
+	"code": "request_shrunk", "seq": {9}, "volume": "pg-1", "got": got, "want": want, "unit": "bytes",
+}}})
+
 # One request at 50 s under one block.
 test_requests[name] if {
 	some name, case in {
@@ -49,20 +55,24 @@ test_requests[name] if {
 			"spec": {"request": 3 * _gib}, "request": {}, "want": _bad(9, "below_request", 2 * _gib, 3 * _gib),
 		},
 		"a smaller request": {
-			"spec": {}, "request": {"from": 3 * _gib}, "want": object.union(_held(9), {"violation": {{
-				"code": "request_shrunk", "seq": {9}, "volume": "pg-1",
-				"got": 2 * _gib, "want": 3 * _gib, "unit": "bytes",
-			}}}),
+			"spec": {}, "request": {"from": 3 * _gib}, "want": _shrunk(2 * _gib, 3 * _gib),
 		},
 		"a claim that was there before": {"spec": {}, "request": {"how": "listed", "to": 9 * _gib}, "want": _none},
 		"the same request in other words": {"spec": {}, "request": {"how": "rewritten"}, "want": _none},
 		"a static claim of the size": {
-			"spec": {"mode": "static", "size": 2 * _gib}, "request": {}, "want": _held(9),
+			"spec": _static(2 * _gib), "request": {}, "want": _held(9),
 		},
 		"a static claim of another size": {
-			"spec": {"mode": "static", "size": 3 * _gib}, "request": {},
+			"spec": _static(3 * _gib), "request": {},
 			"want": _bad(9, "off_size", 2 * _gib, 3 * _gib),
 		},
+		"a static claim that becomes smaller than its size": {
+			"spec": _static(3 * _gib), "request": {"from": 3 * _gib}, "want": _shrunk(2 * _gib, 3 * _gib),
+		},
+		"a claim that becomes smaller than requested": {
+			"spec": {"request": 3 * _gib}, "request": {"from": 3 * _gib}, "want": _shrunk(2 * _gib, 3 * _gib),
+		},
+		"a dynamic block with a template": {"spec": {"size": 3 * _gib}, "request": {}, "want": _held(9)},
 		"a static claim whose size nobody said": {
 			"spec": {"mode": "static", "size": 0}, "request": {}, "want": _held(9),
 		},
@@ -86,6 +96,13 @@ test_wal_is_judged_in_static_mode_only[name] if {
 	_judge(fixture.storage({
 		"role": "PG_WAL", "specs": [fixture.spec(case.spec)], "requests": [fixture.request(9, 50, {})],
 	})) == case.want
+}
+
+test_growth_of_wal_is_not_judged if {
+	_judge(fixture.storage({
+		"role": "PG_WAL", "specs": [fixture.spec({"emergency_enabled": false, "max_actions": 0})],
+		"requests": [fixture.request(9, 50, {})], "statuses": [fixture.grown(5, 51, {})],
+	})) == _none
 }
 
 # The limit is lowered from 4 to 1 GiB at 100 s.
@@ -115,7 +132,9 @@ test_a_block_that_changes_near_the_request[name] if {
 }
 
 test_no_block_is_a_doubt if {
-	document := fixture.storage({"specs": [], "requests": [fixture.request(9, 50, {"spec": -1})]})
+	document := fixture.storage({
+		"specs": [], "windows": [], "requests": [fixture.request(9, 50, {"spec": -1})],
+	})
 	_judge(document) == _doubt(_none, "spec_unknown", {9})
 }
 
@@ -155,6 +174,23 @@ test_exceeding_the_limit[name] if {
 	})) == case.want
 }
 
+# With the end of the recording near.
+test_not_exceeding_the_limit[name] if {
+	some name, case in {
+		"at the limit": {"spec": {"limit": 2 * _gib, "exceed_limit": true}, "statuses": [], "want": _held(9)},
+		"an emergency, seen": {
+			"spec": {"limit": _gib, "exceed_limit": true}, "statuses": [fixture.grown(5, 51, {})], "want": _held(9),
+		},
+		"no emergency may exceed it": {
+			"spec": {"limit": _gib}, "statuses": [], "want": _bad(9, "above_limit", 2 * _gib, _gib),
+		},
+	}
+	_judge(fixture.storage({
+		"specs": [fixture.spec(case.spec)], "requests": [fixture.request(9, 50, {})],
+		"statuses": case.statuses, "until_ns": 60 * _s,
+	})) == case.want
+}
+
 # One growth at 50 s by an action.
 test_growth_that_the_block_forbids[name] if {
 	some name, case in {
@@ -172,6 +208,15 @@ test_growth_that_the_block_forbids[name] if {
 		},
 		"planned, closed": {
 			"spec": {}, "action": {"action_kind": "ScheduledGrow"}, "window": [0, 44],
+			"want": _bad(9, "outside_window", 2 * _gib, _gib),
+		},
+		"unknown, closed": {
+			"spec": {}, "action": {"has_action": false}, "window": [0, 10],
+			"want": _doubt(_held(9), "kind_unknown", {9}),
+		},
+		"unknown, open": {"spec": {}, "action": {"has_action": false}, "window": [0, 100], "want": _held(9)},
+		"unknown, closed, emergencies disabled": {
+			"spec": {"emergency_enabled": false}, "action": {"has_action": false}, "window": [0, 10],
 			"want": _bad(9, "outside_window", 2 * _gib, _gib),
 		},
 		"planned, just opening": {
