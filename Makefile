@@ -67,7 +67,7 @@ golang:
 	@found=$$($(GO) env GOVERSION 2>&1) || true; \
 	case "$$found" in \
 	go1.2[6-9]*|go1.[3-9][0-9]*|devel*) ;; \
-	*) echo "Hindsight needs Go 1.26 or newer (https://go.dev/dl/); found: $${found:-none}" >&2; exit 1 ;; \
+	*) echo "Hindsight needs Go 1.26 or newer ; found: $${found:-none}" >&2; exit 1 ;; \
 	esac
 
 # compiler says what is wrong when the race detector cannot be built.

@@ -245,7 +245,8 @@ func (r *Reader) fetch(bucket, key []byte) (b *block, err error) {
 
 func (r *Reader) newReplay() *replay {
 	return &replay{
-		shared: &r.shared, paths: len(r.dict.entries), ranks: r.ranks, objects: len(r.objects.list), live: map[uint32][]leaf{},
+		shared: &r.shared, paths: len(r.dict.entries), ranks: r.ranks, objects: len(r.objects.list),
+		live: map[uint32][]leaf{},
 	}
 }
 
