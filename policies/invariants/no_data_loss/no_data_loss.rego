@@ -32,6 +32,7 @@
 #     no_read: no complete read of a primary was recorded
 #     never_read: acknowledged elements were not read again afterwards
 #     standby_unknown: elements were lost in a crash failover, and what the elected standby had before is not recorded
+#   mutants: [lose_write, phantom_write, double_write, cut_read]
 package invariants.no_data_loss
 
 exercised contains {"seq": {interruption.write_before_seq, interruption.begin.seq, interruption.read_after_seq}} if {

@@ -41,6 +41,7 @@
 #     pending: the recording ends before the claims had to follow the block
 #     deleted: the cluster was deleted before the claims had to follow the block
 #     clock: the moments are not known exactly enough to say whether the claims followed in time
+#   mutants: [above_limit, below_request, shrink, reorder, forbid_emergency, no_budget, closed_window, gap]
 package invariants.policy_bounds
 
 import data.lib.rises

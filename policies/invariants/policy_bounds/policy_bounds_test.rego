@@ -199,6 +199,10 @@ test_growth_that_the_block_forbids[name] if {
 			"spec": {"emergency_enabled": false}, "action": {}, "window": [0, 100],
 			"want": _bad(9, "emergency_disabled", 2 * _gib, _gib),
 		},
+		"emergency, disabled, closed": {
+			"spec": {"emergency_enabled": false}, "action": {}, "window": [0, 10],
+			"want": _bad(9, "emergency_disabled", 2 * _gib, _gib),
+		},
 		"planned, emergencies disabled": {
 			"spec": {"emergency_enabled": false}, "action": {"action_kind": "ScheduledGrow"}, "window": [0, 100],
 			"want": _held(9),
@@ -359,6 +363,15 @@ test_claims_must_follow[name] if {
 	_judge(fixture.storage({
 		"specs": [fixture.spec(case.spec)], "spans": _short(case.claim, case.until, case.last),
 	})) == case.want
+}
+
+test_only_claims_that_did_not_follow_are_named if {
+	claims := [fixture.volume("pg-1", {}), fixture.volume("pg-2", {"request": 2 * _gib})]
+	judged := _judge(fixture.storage({
+		"specs": [fixture.spec({"request": 2 * _gib})],
+		"spans": [fixture.span(4, 10, 311, {"volumes": claims})],
+	}))
+	{finding.volume | some finding in judged.violation} == {"pg-1"}
 }
 
 test_a_cluster_deleted_before_claims_followed if {

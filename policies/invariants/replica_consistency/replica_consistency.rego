@@ -30,6 +30,7 @@
 #     pending: the recording ends while the requests are different, before they had to be equal
 #     deleted: the cluster was deleted while the requests were different, before they had to be equal
 #     clock: the moments are not known exactly enough to say whether the requests became equal in time
+#   mutants: [stale_replica, diverge, gap]
 package invariants.replica_consistency
 
 import data.lib.rises
@@ -78,7 +79,7 @@ _of_status(request) := {request.effective} | {size |
 _of_spec(created) := {size |
 	some spec in created.specs
 	size := max([spec.request, spec.size])
-	size >= created.request.peak
+	size > created.request.peak
 }
 
 violation contains {
@@ -94,7 +95,7 @@ _in_gap(request) if {
 	some gap in input.gaps
 	gap.resource in _kinds
 	gap.from_ns < request.ns
-	gap.until_ns >= request.not_before_ns
+	gap.until_ns > request.not_before_ns
 }
 
 unknown contains {"reason": "gap", "seq": {created.request.seq}} if {

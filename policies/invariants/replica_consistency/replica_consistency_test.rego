@@ -99,13 +99,20 @@ test_created_when_the_status_changes[name] if {
 test_created_in_a_gap[name] if {
 	some name, case in {
 		"of claims": {"gap": fixture.gap("persistentvolumeclaims", 40, 50), "want": _doubt(_held, "gap", {9})},
-		"before": {"gap": fixture.gap("persistentvolumeclaims", 30, 39), "want": _off(_gib, 2 * _gib)},
+		"before": {"gap": fixture.gap("persistentvolumeclaims", 30, 40), "want": _off(_gib, 2 * _gib)},
 		"after": {"gap": fixture.gap("persistentvolumeclaims", 50, 60), "want": _off(_gib, 2 * _gib)},
 		"of pods": {"gap": fixture.gap("pods", 40, 50), "want": _off(_gib, 2 * _gib)},
 	}
 	_judge(fixture.storage({
 		"requests": [object.union(_created({"to": _gib}), {"not_before_ns": 40 * _s})], "gaps": [case.gap],
 	})) == case.want
+}
+
+test_created_at_the_right_size_in_a_gap if {
+	request := object.union(_created({}), {"not_before_ns": 40 * _s})
+	_judge(fixture.storage({
+		"requests": [request], "gaps": [fixture.gap("persistentvolumeclaims", 40, 50)],
+	})) == _held
 }
 
 test_no_block_is_a_doubt if {
