@@ -63,8 +63,13 @@ func Check(ctx context.Context, paths []string, o Options) (verdict.Run, error) 
 		Allowances:    slices.Clone(o.Allow),
 	}
 	for _, a := range o.Allow {
-		if set.Policy(a.Policy) == nil {
+		if !set.Knows(a.Policy) {
 			return verdict.Run{}, fmt.Errorf("allowance: %w", set.NoSuch(a.Policy))
+		}
+	}
+	for _, w := range o.Waivers {
+		if !set.Knows(w.Policy) {
+			return verdict.Run{}, fmt.Errorf("waiver in line %d: %w", w.Line, set.NoSuch(w.Policy))
 		}
 	}
 	if err := run.Waive(o.Waivers, o.Today); err != nil {

@@ -32,6 +32,11 @@ func demo(params ...string) verifier.Options {
 	return verifier.Options{Policies: os.DirFS("testdata/policies"), Root: "testdata/policies", Params: params}
 }
 
+// explained are the options for policies of testdata whose findings have much to explain.
+func explained() verifier.Options {
+	return verifier.Options{Policies: os.DirFS("testdata/explained"), Root: "testdata/explained"}
+}
+
 // small writes a sealed trace of one dynamic cluster with one claim that grows.
 func small(t testing.TB, amend func(*trace.Writer)) string {
 	t.Helper()
@@ -87,7 +92,8 @@ func check(t testing.TB, o verifier.Options, paths ...string) verdict.Run {
 
 // render writes the run without what depends on the moment and the place of the
 // test: the directory of the traces, how late their events were written, and the
-// digest, which covers the latter.
+// digest, which covers the latter. How large a whole document is depends on the
+// views, which have tests of their own.
 func render(t testing.TB, format string, run verdict.Run) []byte {
 	t.Helper()
 	for i := range run.Traces {
@@ -95,6 +101,11 @@ func render(t testing.TB, format string, run verdict.Run) []byte {
 		tr.File, tr.Digest = filepath.Base(tr.File), "sha256:of-"+filepath.Base(tr.File)
 		for j := range tr.Certificate.Streams {
 			tr.Certificate.Streams[j].LagMax = 0
+		}
+		for _, p := range tr.Policies {
+			for _, f := range p.Findings {
+				f.Slice.Of = 1000
+			}
 		}
 	}
 	f, err := report.Named(format)
@@ -372,9 +383,62 @@ func faulty(t testing.TB) string {
 }
 
 func TestGoldenReportsOfFindings(t *testing.T) {
-	run := check(t, verifier.Options{}, faulty(t))
+	run := check(t, explained(), faulty(t))
 	for format, name := range map[string]string{"text": "faulty.txt", "json": "faulty.json"} {
 		golden(t, name, render(t, format, run))
+	}
+}
+
+func TestFindingsAreExplained(t *testing.T) {
+	by := map[string]verdict.Finding{}
+	for _, p := range check(t, explained(), faulty(t)).Traces[0].Policies {
+		for _, f := range p.Findings {
+			by[f.Code] = f
+		}
+	}
+	limit, slow := by["above_limit"], by["slow"]
+	var paths []string
+	for _, p := range limit.Slice.Points {
+		paths = append(paths, p.Path)
+	}
+	if !limit.Slice.Minimal || !slices.Equal(paths, []string{"requests[2]", "specs[0]"}) {
+		t.Errorf("the slice has %v of %d, minimal %t", paths, limit.Slice.Of, limit.Slice.Minimal)
+	}
+	if len(limit.Windows) != 1 || limit.Windows[0].Text != "pod deleted pg-1" || limit.Windows[0].Open {
+		t.Errorf("windows: %+v", limit.Windows)
+	}
+	want := verdict.Remedy{Param: "demo-quick.deadline_ns", With: 15e9, InsteadOf: 10e9, Unit: verdict.Nanoseconds}
+	if slow.WouldHold == nil || *slow.WouldHold != want {
+		t.Errorf("would hold with %+v, want %+v", slow.WouldHold, want)
+	}
+	if limit.WouldHold != nil {
+		t.Errorf("no threshold helps a claim above its limit: %+v", limit.WouldHold)
+	}
+	if root := by["peak"].FoldedUnder; root != limit.ID || limit.FoldedUnder != "" {
+		t.Errorf("peak is folded under %q", root)
+	}
+}
+
+// A remedy is told because it was tried: with the threshold it names, the
+// finding is gone.
+func TestRemediesHelp(t *testing.T) {
+	file := faulty(t)
+	o := explained()
+	o.Params = []string{"demo-quick.deadline_ns=15000000000"}
+	for _, p := range check(t, o, file).Traces[0].Policies {
+		for _, f := range p.Findings {
+			if f.Code == "slow" {
+				t.Errorf("still: %+v", f)
+			}
+		}
+	}
+	o.Params = []string{"demo-quick.deadline_ns=14999999999"}
+	found := false
+	for _, p := range check(t, o, file).Traces[0].Policies {
+		found = found || slices.ContainsFunc(p.Findings, func(f verdict.Finding) bool { return f.Code == "slow" })
+	}
+	if !found {
+		t.Error("one nanosecond less is enough too")
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -13,6 +14,7 @@ import (
 	"github.com/hindsight-project/hindsight/verifier"
 	"github.com/hindsight-project/hindsight/verifier/report"
 	"github.com/hindsight-project/hindsight/verifier/verdict"
+	"github.com/hindsight-project/hindsight/verifier/waiver"
 )
 
 // policyFlags choose the policies and their parameters.
@@ -41,13 +43,15 @@ func (f *policyFlags) options() verifier.Options {
 type checkOptions struct {
 	policyFlags
 	streams
-	only   []string
-	allow  []string
-	output string
-	color  string
+	only    []string
+	allow   []string
+	waivers string
+	output  string
+	color   string
 
 	format     report.Format
 	allowances []verdict.Allowance
+	waived     []verdict.Waiver
 }
 
 func newCheck(s streams) *cobra.Command {
@@ -61,7 +65,7 @@ then what held, and how often it was put to the test. - reads a trace from
 standard input.
 
 Exit codes:
-  0    every policy held, or what did not was allowed by name
+  0    every policy held, or what did not was allowed or waived by name
   1    violated
   2    could not run: usage, policies or a trace that cannot be read, a policy that failed
   3    not violated, but inconclusive or vacuous
@@ -80,6 +84,9 @@ Exit codes:
 
   # a run that is known to have no disruption
   verifier check --allow vacuous=convergence-resumes growth.db
+
+  # what is known and owned by somebody, until a day
+  verifier check --waivers waivers.yaml growth.db
 
   # from a pipe
   verifier check - < growth.db`,
@@ -100,6 +107,8 @@ Exit codes:
 	cmd.Flags().StringArrayVar(&o.only, "policy", nil, "ask this policy only, by its `ID`; repeatable")
 	cmd.Flags().StringArrayVar(&o.allow, "allow", nil,
 		"let a policy pass that is vacuous or inconclusive, as `VERDICT=ID`; repeatable, shown in the report")
+	cmd.Flags().StringVar(&o.waivers, "waivers", "",
+		"`FILE` of waivers, each with policy, verdict, owner, reason and expires; shown in the report")
 	cmd.Flags().StringVarP(&o.output, "output", "o", report.Formats()[0].Name, "output format: "+formatNames())
 	cmd.Flags().StringVar(&o.color, "color", "auto", "colours: auto, always or never")
 	return cmd
@@ -128,6 +137,9 @@ func (o *checkOptions) complete(paths []string) (err error) {
 		}
 		o.allowances = append(o.allowances, allowance)
 	}
+	if err := o.readWaivers(); err != nil {
+		return err
+	}
 	stdin := 0
 	for _, path := range paths {
 		if path == verifier.Stdin {
@@ -136,6 +148,20 @@ func (o *checkOptions) complete(paths []string) (err error) {
 	}
 	if stdin > 1 {
 		return errors.New("standard input (-) holds one trace, it is named twice")
+	}
+	return nil
+}
+
+func (o *checkOptions) readWaivers() error {
+	if o.waivers == "" {
+		return nil
+	}
+	text, err := os.ReadFile(o.waivers)
+	if err != nil {
+		return fmt.Errorf("waivers: %w", err)
+	}
+	if o.waived, err = waiver.Parse(o.waivers, text); err != nil {
+		return fmt.Errorf("the waivers cannot be used:\n%w", err)
 	}
 	return nil
 }
@@ -152,6 +178,7 @@ func parseAllowance(text string) (verdict.Allowance, error) {
 func (o *checkOptions) run(ctx context.Context, paths []string) error {
 	options := o.policyFlags.options()
 	options.Only, options.Allow, options.Stdin = o.only, o.allowances, o.in
+	options.Waivers, options.Today = o.waived, time.Now()
 	run, err := verifier.Check(ctx, paths, options)
 	if err != nil {
 		return err

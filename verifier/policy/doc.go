@@ -18,12 +18,14 @@
 //
 //	violation contains {"code": c, "seq": [...], "got": g, "want": w}   # optional "class"
 //	exercised contains {"seq": [...]}                                   # optional "in": "disruption"
-//	unknown   contains {"reason": r, "seq": [...]}
+//	unknown   contains {"reason": r, "seq": [...]}                      # optional "code": of which violation
 //	blame     contains {"class": k, "reason": r, "seq": [...], "ns": n} # "ns" is optional
 //
 // seq is an array or a set of sequence numbers of the trace. class is product
 // (the default of a violation), infrastructure, test or recorder. A violation may
 // say the unit of its numbers, ns or bytes, so that reports write 31m0s and 5Gi.
+// A row of exercised with "in": "disruption" is an exercise too; a second row
+// without it, about the same, is not another one.
 // A blame row with a code explains the findings with this code only, otherwise
 // all of the same document. Any further field of a violation or unknown row is
 // carried into the report as detail; there the suffixes _ns and _bytes name the

@@ -63,6 +63,7 @@ type Set struct {
 	Digest   string    // of the Rego and of the parameters in force: "sha256:…"
 	CIClass  string
 
+	known   []string // ids of all policies, also of those that are not asked
 	params  map[string]any
 	store   storage.Store // {"params": …}
 	timeout time.Duration
@@ -102,7 +103,10 @@ func Load(fsys fs.FS, o Options) (*Set, error) {
 			s.policy.Params = groupsOf(s.module, params)
 		}
 	}
-	return set, set.keep(o.Only)
+	if err := set.keep(o.Only); err != nil {
+		return nil, err
+	}
+	return set, nil
 }
 
 // parse reads every file of the set but the tests, in the order of their paths.
@@ -176,6 +180,9 @@ func (s *Set) check(o Options, problems *Problems) {
 
 // keep leaves only the policies with the ids.
 func (s *Set) keep(ids []string) error {
+	for _, p := range s.Policies {
+		s.known = append(s.known, p.ID)
+	}
 	for _, id := range ids {
 		if s.Policy(id) == nil {
 			return s.NoSuch(id)
@@ -197,13 +204,12 @@ func (s *Set) Policy(id string) *Policy {
 	return nil
 }
 
+// Knows reports whether the set was loaded with a policy of this id, asked or not.
+func (s *Set) Knows(id string) bool { return slices.Contains(s.known, id) }
+
 // NoSuch is the error for an id that the set does not have.
 func (s *Set) NoSuch(id string) error {
-	ids := make([]string, len(s.Policies))
-	for i, p := range s.Policies {
-		ids[i] = p.ID
-	}
-	return fmt.Errorf("there is no policy %q (there are: %s)", id, strings.Join(ids, ", "))
+	return fmt.Errorf("there is no policy %q (there are: %s)", id, strings.Join(s.known, ", "))
 }
 
 // Views returns the views that the policies read, sorted.

@@ -528,7 +528,7 @@ unknown contains {
 func TestExercisedInDisruptionCountsOnlyWhatLiesInside(t *testing.T) {
 	doc := document(t, "pg-1", map[string]any{"samples": []any{sample(1, 1, 1), sample(2, 2, 0)}})
 	got := evaluate(t, good(t), doc)["volume-grows"].Entities[0]
-	want := verdict.Entity{Entity: "pg-1", Verdict: verdict.Vacuous, Reached: 1, Exercised: 3, Disrupted: 1}
+	want := verdict.Entity{Entity: "pg-1", Verdict: verdict.Vacuous, Reached: 1, Exercised: 2, Disrupted: 1}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
@@ -563,6 +563,7 @@ func TestFailuresAreVerdictsOfTheirPolicyAlone(t *testing.T) {
 		{"an unknown unit", `violation contains {"code": "x", "seq": [], "unit": "GB"}`, "unit is GB, must be one of"},
 		{"an unknown without a reason", `unknown contains {"seq": []}`, "row 1 of unknown: has no reason"},
 		{"an exercised without seq", `exercised contains {"in": "x"}`, "of exercised: has no seq"},
+		{"an exercised in another word", `exercised contains {"seq": [], "in": "x"}`, "in is x, must be disruption or left out"},
 		{"a blame without a class", `blame contains {"reason": "x", "seq": []}`, "row 1 of blame: class is"},
 		{"a blame with words for ns", `blame contains {"class": "test", "reason": "x", "seq": [], "ns": "1s"}`, "ns is 1s"},
 	}

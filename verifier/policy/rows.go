@@ -16,7 +16,7 @@ type result struct {
 	findings  []verdict.Finding
 	unknowns  []verdict.Unknown
 	blame     []blame
-	exercised int // rows of exercised
+	exercised int // rows of exercised; two that differ in the field in only are one
 	disrupted int // those in a disruption
 	err       error
 }
@@ -44,9 +44,20 @@ func (p *Policy) read(answer ast.Object, entity string) (result, error) {
 			if err := p.readRow(&r, rule, term, entity); err != nil {
 				return result{}, fmt.Errorf("%s: row %d of %s: %w: %s", p.File, i+1, rule, err, short(term))
 			}
+			if rule == ruleExercised && hasTwin(set, term) {
+				r.exercised--
+			}
 		}
 	}
 	return r, nil
+}
+
+// hasTwin reports whether a row says where the exercise took place and another
+// one tells of the same without that: both are one exercise.
+func hasTwin(set ast.Set, term *ast.Term) bool {
+	in := ast.NewObject(ast.Item(ast.StringTerm("in"), ast.NullTerm()))
+	object, ok := term.Value.(ast.Object)
+	return ok && object.Get(ast.StringTerm("in")) != nil && set.Contains(ast.NewTerm(object.Diff(in)))
 }
 
 func (p *Policy) readRow(r *result, rule string, term *ast.Term, entity string) error {
