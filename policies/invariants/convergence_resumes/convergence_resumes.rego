@@ -31,7 +31,7 @@
 #     deleted: the cluster was deleted before the expansion was completed
 #     gap: events are missing just where the expansion may have moved on
 #     clock: the moments are not known exactly enough to say whether it was in time
-#   mutants: [drop, delay, gap, cut]
+#   mutants: [drop, delay, gap_resume, cut]
 package invariants.convergence_resumes
 
 _resume := data.params["convergence-resumes"].resume_ns

@@ -307,6 +307,58 @@ test_budget_from_before_the_recording[name] if {
 	})).violation == case.want
 }
 
+# Growths of several kinds, of which one may be planned.
+test_only_planned_growth_counts_as_planned[name] if {
+	some name, case in {
+		"an emergency, then planned": {"kinds": ["EmergencyGrow", "ScheduledGrow"], "want": set()},
+		"an emergency at last": {
+			"kinds": ["ScheduledGrow", "ScheduledGrow", "EmergencyGrow"], "want": {{
+				"code": "over_planned_budget", "seq": {10, 11}, "volume": "pg-1", "got": 2, "want": 1,
+			}},
+		},
+	}
+	_judge(fixture.storage({
+		"specs": [fixture.spec({"limit": 99 * _gib, "max_actions": 4, "reserved_actions": 3})],
+		"requests": [fixture.request(10 + i, 100 * (i + 1), {"to": (i + 2) * _gib, "from": (i + 1) * _gib, "peak": 0}) |
+			some i, _ in case.kinds
+		],
+		"statuses": array.concat([fixture.status(3, 0, {})], [status |
+			some i, kind in case.kinds
+			status := fixture.grown(50 + i, 100 * (i + 1), {"action_kind": kind, "action_to": (i + 2) * _gib})
+		]),
+	})).violation == case.want
+}
+
+test_wal_need_not_follow if {
+	_judge(fixture.storage({
+		"role": "PG_WAL", "specs": [fixture.spec({"request": 2 * _gib})], "spans": _short({}, 311, false),
+	})) == _none
+}
+
+test_an_action_from_before_counts_once if {
+	earlier := {"action_to": _gib, "action_at_ns": -100 * _s}
+	_judge(fixture.storage({
+		"specs": [fixture.spec({"max_actions": 2})],
+		"requests": [fixture.request(9, 50, {})],
+		"statuses": [fixture.grown(3, 0, earlier), fixture.grown(4, 9, earlier), fixture.grown(8, 51, {})],
+	})).violation == set()
+}
+
+test_a_status_without_an_action_counts_for_nothing if {
+	_judge(fixture.storage({
+		"from_ns": 20 * _s, "specs": [fixture.spec({"max_actions": 1})],
+		"requests": [fixture.request(9, 50, {})],
+		"statuses": [fixture.status(3, 20, {}), fixture.grown(8, 51, {})],
+	})).violation == set()
+}
+
+test_the_budget_of_wal_is_not_judged if {
+	_judge(fixture.storage({
+		"role": "PG_WAL", "specs": [fixture.spec({"max_actions": 0})],
+		"statuses": [fixture.status(7, 10, {}), fixture.status(8, 20, {"actions": 1})],
+	})) == _none
+}
+
 test_budget_that_the_status_admits[name] if {
 	some name, case in {
 		"up to the budget": {"actions": 4, "max": 4, "want": set()},

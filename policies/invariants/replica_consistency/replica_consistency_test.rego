@@ -119,6 +119,11 @@ test_no_block_is_a_doubt if {
 	_judge(fixture.storage({"specs": [], "requests": [_created({})]})) == _doubt(_none, "spec_unknown", {9})
 }
 
+test_no_block_matters_only_for_new_replicas[name] if {
+	some name, change in {"listed": {"how": "listed"}, "the first": {"siblings": 0}}
+	_judge(fixture.storage({"specs": [], "requests": [_created(change)]})) == _none
+}
+
 _volumes(changes) := [
 	fixture.volume("pg-1", {"request": 2 * _gib}),
 	fixture.volume("pg-2", changes),

@@ -132,7 +132,6 @@ violation contains {
 	"got": growth.actions[0].action_at_ns, "want": growth.rise.ns, "unit": "ns",
 } if {
 	some growth in _growth
-	count(growth.actions) > 0
 	every action in growth.actions {
 		_apart(action.action_at_ns, growth.rise)
 	}
@@ -161,7 +160,6 @@ violation contains {
 		some volume in span.volumes
 		some size in [volume.request, volume.capacity]
 	}
-	count(sizes) > 0
 	not status.action_from in sizes
 }
 

@@ -39,6 +39,13 @@ test_growth[name] if {
 		"told of another size": {
 			"statuses": _pair(fixture.grown(5, 51, {"action_to": 3 * _gib})), "change": {}, "want": _missing(3 * _gib),
 		},
+		"told of another size as late as may be": {
+			"statuses": _pair(fixture.grown(5, 110, {"action_to": 3 * _gib})), "change": {}, "want": _missing(3 * _gib),
+		},
+		"not told of, with a gap, until just before the end": {
+			"statuses": [], "change": {"until_ns": 110 * _s, "gaps": [fixture.gap("clusters", 60, 70)]},
+			"want": _doubt(_none, {"reason": "gap", "seq": {9}}),
+		},
 		"not told of": {"statuses": [fixture.status(4, 0, {})], "change": {}, "want": _missing(0)},
 		"told of with the action after it": {
 			"statuses": _pair(fixture.grown(5, 51, {"action_from": 2 * _gib, "action_to": 3 * _gib})),
@@ -135,6 +142,18 @@ test_from[name] if {
 			fixture.span(7, 51, 9999, {"spec": -1, "volumes": [fixture.volume("pg-1", {"request": 2 * _gib})]}),
 		],
 	})).violation == findings
+}
+
+test_from_is_judged_once[name] if {
+	some name, case in {
+		"seen again": {"then": fixture.grown(6, 50, {"action_from": 7, "state": "Emergency"}), "want": {5}},
+		"no action any more": {"then": fixture.status(6, 60, {}), "want": {5}},
+	}
+	judged := _judge(fixture.storage({
+		"statuses": array.concat(_pair(fixture.grown(5, 50, {"action_from": 7})), [case.then]),
+		"spans": [fixture.span(3, 0, 9999, {"spec": -1})],
+	}))
+	{seq | some finding in judged.violation; some seq in finding.seq} == case.want
 }
 
 test_from_without_volumes_is_not_judged if {
