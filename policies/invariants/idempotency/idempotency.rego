@@ -28,7 +28,7 @@
 #     volume_replaced_repeatedly: claims of the group were destroyed and replaced again and again
 #   reasons:
 #     gap: events are missing, so a repetition may not have been seen
-#   mutants: [repeat_action, duplicate, reorder, shrink, gap]
+#   mutants: [repeat_action, duplicate, reorder, shrink, gap_done]
 package invariants.idempotency
 
 import data.lib.rises

@@ -309,6 +309,23 @@ test_disagreement[name] if {
 			"status": {"actions": 3, "planned": 0, "emergency": 1}, "span": {}, "spec": {"max_actions": 2},
 			"want": {"code": "budget_off", "seq": {2, 4}, "got": 4, "want": 2},
 		},
+		"a budget with nothing left too early": {
+			"status": {"actions": 2, "planned": 0, "emergency": 0}, "span": {}, "spec": {},
+			"want": {"code": "budget_off", "seq": {2, 4}, "got": 2, "want": 4},
+		},
+		"an actual size of a volume without capacity": {
+			"status": {}, "spec": {},
+			"span": {"volumes": [fixture.volume("pg-1", {"capacity": 0, "actual": 2 * _gib})]},
+			"want": {
+				"code": "actual_off", "seq": {4}, "instance": "pg-1",
+				"got": 2 * _gib, "want": _gib, "unit": "bytes",
+			},
+		},
+		"a request that a block asks for only later": {
+			"status": {"effective": _gib, "action_to": _gib}, "span": {},
+			"spec": {"seq": 9, "request": 2 * _gib},
+			"want": {"code": "effective_off", "seq": {2, 4}, "got": _gib, "want": 2 * _gib, "unit": "bytes"},
+		},
 		"an actual size that is not": {
 			"status": {}, "spec": {}, "span": {"volumes": [fixture.volume("pg-1", {"actual": 2 * _gib})]},
 			"want": {
@@ -416,6 +433,14 @@ test_budget_counts[name] if {
 		],
 		"spans": [fixture.span(11, 200, case.until, {"status": 1, "peak": 3 * _gib})],
 	})).violation == case.want
+}
+
+test_no_budget_counts_nothing if {
+	_judge(fixture.storage({
+		"requests": [fixture.request(8, 50, {})],
+		"statuses": [fixture.grown(5, 51, {"has_budget": false, "actions": 0})],
+		"spans": [fixture.span(11, 200, 9000, {"peak": 2 * _gib})],
+	})).violation == set()
 }
 
 _pending(until, last, planned) := _until(status, {}, until, last) if {
