@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io/fs"
 	"path"
@@ -78,7 +77,7 @@ func Load(fsys fs.FS, o Options) (*Set, error) {
 	if err != nil {
 		problems.add("", 0, "%v", err)
 	}
-	sources, digest := parse(fsys, problems)
+	sources, digest := parse(fsys, isPolicy, problems)
 	forbidden := forbiddenNamesOf(ast.CapabilitiesForThisVersion())
 	set := &Set{CIClass: o.CIClass, timeout: cmp.Or(o.Timeout, DefaultTimeout)}
 	for i := range sources {
@@ -109,9 +108,14 @@ func Load(fsys fs.FS, o Options) (*Set, error) {
 	return set, nil
 }
 
-// parse reads every file of the set but the tests, in the order of their paths.
+// isPolicy and isTest tell the two kinds of files of Rego apart.
+func isPolicy(file string) bool { return path.Ext(file) == ".rego" && !isTest(file) }
+
+func isTest(file string) bool { return strings.HasSuffix(file, "_test.rego") }
+
+// parse reads every file of the set that is wanted, in the order of their paths.
 // The second result is a digest of what was read.
-func parse(fsys fs.FS, problems *Problems) ([]source, []byte) {
+func parse(fsys fs.FS, wanted func(file string) bool, problems *Problems) ([]source, []byte) {
 	var files []string
 	var texts [][]byte
 	hash := sha256.New()
@@ -121,7 +125,7 @@ func parse(fsys fs.FS, problems *Problems) ([]source, []byte) {
 			return err
 		case entry.IsDir() && strings.HasPrefix(entry.Name(), ".") && file != ".":
 			return fs.SkipDir
-		case entry.IsDir() || path.Ext(file) != ".rego" || strings.HasSuffix(file, "_test.rego"):
+		case entry.IsDir() || !wanted(file):
 			return nil
 		}
 		text, err := fs.ReadFile(fsys, file)
@@ -130,11 +134,7 @@ func parse(fsys fs.FS, problems *Problems) ([]source, []byte) {
 		return err
 	})
 	if err != nil {
-		var at *fs.PathError
-		if errors.As(err, &at) {
-			err = at.Err
-		}
-		problems.add("", 0, "cannot read the policies: %v", err)
+		problems.add("", 0, "cannot read the policies: %v", unwrapPath(err))
 	}
 	modules := make([]*ast.Module, len(files))
 	found := make([]Problems, len(files))
