@@ -8,11 +8,13 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/hindsight-project/hindsight/verifier"
 	"github.com/hindsight-project/hindsight/verifier/policy"
+	"github.com/hindsight-project/hindsight/verifier/views"
 )
 
 func newExplain(s streams) *cobra.Command {
@@ -20,8 +22,8 @@ func newExplain(s streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "explain [POLICY]",
 		Short: "Print the manual page of a policy, or list all policies",
-		Long: "explain prints what a policy promises, when it is violated, what makes it inconclusive and which\n" +
-			"thresholds it uses. Without a policy it lists all.",
+		Long: "explain prints what a policy promises, what it reads, when it is violated, what makes it inconclusive\n" +
+			"or vacuous, and its thresholds in every class of CI. Without a policy it lists all.",
 		Example: `  # all policies
   verifier explain
 
@@ -43,7 +45,7 @@ func newExplain(s streams) *cobra.Command {
 			if p == nil {
 				return set.NoSuch(args[0])
 			}
-			return manual(s.out, p, set.CIClass)
+			return manual(s.out, set, p)
 		},
 	}
 	flags.bind(cmd)
@@ -74,9 +76,11 @@ var classWords = map[string]string{
 	"set":         "what was acknowledged must be found again; without a later reading nothing is known",
 }
 
-// manual prints everything that METADATA says about a policy.
-func manual(w io.Writer, p *policy.Policy, ciClass string) error {
+// manual prints everything that METADATA, the rules, the view and the
+// parameters say about a policy.
+func manual(w io.Writer, set *policy.Set, p *policy.Policy) error {
 	out := bufio.NewWriter(w)
+	codes, reasons, exercised := p.Places()
 	fmt.Fprintf(out, "%s — %s\n\n", p.ID, p.Title)
 	for _, row := range [][2]string{
 		{"Promise", p.Promise},
@@ -84,59 +88,104 @@ func manual(w io.Writer, p *policy.Policy, ciClass string) error {
 		{"Severity", p.Severity},
 		{"Class", p.Class + ": " + classWords[p.Class]},
 		{"View", p.View},
-		{"Exercised", exercise(p)},
 		{"Policy", fmt.Sprintf("%s:%d", p.File, p.Line)},
 	} {
 		fmt.Fprintf(out, "%-12s %s\n", row[0], row[1])
 	}
 	fmt.Fprintf(out, "\n%s\n", p.Description)
-	sentences(out, "Violated", p.Codes)
-	sentences(out, "Inconclusive", p.Reasons)
-	parameters(out, p.Params, ciClass)
+	fields(out, p)
+	sentences(out, "Violated, by code", p.Codes, codes)
+	sentences(out, "Inconclusive, by reason", withMismatch(p.Reasons), reasons)
+	vacuous(out, p, exercised)
+	parameters(out, set.Thresholds(p), set.CIClass)
 	if len(p.Mutants) > 0 {
 		fmt.Fprintf(out, "\nMutants of a trace that it must notice: %s\n", strings.Join(p.Mutants, ", "))
 	}
 	return out.Flush()
 }
 
-func exercise(p *policy.Policy) string {
-	text := "an entity counts when it puts the policy to the test at least once"
-	if p.ExercisedMin > 1 {
-		text = fmt.Sprintf("an entity counts when it puts the policy to the test at least %d times", p.ExercisedMin)
+// fields lists what the policy reads of its view, in the words of the schema.
+func fields(w io.Writer, p *policy.Policy) {
+	var schema struct {
+		Properties map[string]struct{ Description string }
 	}
-	if p.ExercisedIn != "" {
-		text += ", during a " + p.ExercisedIn
+	text, _ := views.Schema(p.View)
+	if json.Unmarshal(text, &schema) != nil || len(p.Fields) == 0 {
+		return
 	}
-	return text
+	fmt.Fprintf(w, "\nReads of the view %s\n", p.View)
+	for _, name := range p.Fields {
+		fmt.Fprintf(w, "  %s\n      %s\n", name, schema.Properties[name].Description)
+	}
 }
 
-func sentences(w io.Writer, title string, list map[string]string) {
+// sentences lists codes or reasons, each with the line that derives it.
+func sentences(w io.Writer, title string, list map[string]string, lines map[string]int) {
 	if len(list) == 0 {
 		return
 	}
 	fmt.Fprintf(w, "\n%s\n", title)
 	for _, word := range slices.Sorted(maps.Keys(list)) {
-		fmt.Fprintf(w, "  %s\n      %s\n", word, strings.Join(strings.Fields(list[word]), " "))
+		place := ""
+		if lines[word] > 0 {
+			place = fmt.Sprintf(" (line %d)", lines[word])
+		}
+		fmt.Fprintf(w, "  %s%s\n      %s\n", word, place, strings.Join(strings.Fields(list[word]), " "))
 	}
 }
 
-// parameters prints the groups of thresholds that the policy reads.
-func parameters(w io.Writer, groups map[string]any, ciClass string) {
-	if len(groups) == 0 {
+// withMismatch adds the one reason that no policy gives.
+func withMismatch(reasons map[string]string) map[string]string {
+	out := map[string]string{"mismatch": "the recording contradicts its own final list, so that nothing on it is held"}
+	maps.Copy(out, reasons)
+	return out
+}
+
+// vacuous says when the policy proves nothing.
+func vacuous(w io.Writer, p *policy.Policy, line int) {
+	need := "at least once"
+	if p.ExercisedMin > 1 {
+		need = fmt.Sprintf("at least %d times", p.ExercisedMin)
+	}
+	if p.ExercisedIn != "" {
+		need += ", and that during a " + p.ExercisedIn
+	}
+	fmt.Fprintf(w, "\nVacuous\n  not reached\n      the recording gives no document of the view %s\n", p.View)
+	fmt.Fprintf(w, "  not exercised (line %d)\n      no entity put the policy to the test %s\n", line, need)
+}
+
+// parameters prints the thresholds that the policy reads, with the values of
+// other classes of CI where they differ.
+func parameters(w io.Writer, list []policy.Param, ciClass string) {
+	if len(list) == 0 {
 		return
 	}
 	fmt.Fprintf(w, "\nThresholds (CI class %s; change one with --param)\n", ciClass)
-	for _, group := range slices.Sorted(maps.Keys(groups)) {
-		values, ok := groups[group].(map[string]any)
-		if !ok {
-			values = map[string]any{"": groups[group]}
+	for _, p := range list {
+		fmt.Fprintf(w, "  %s=%s%s\n", p.Name, plain(p.Value), readable(p.Name, p.Value))
+		for _, class := range slices.Sorted(maps.Keys(p.Others)) {
+			value := p.Others[class]
+			fmt.Fprintf(w, "      CI class %s: %s%s\n", class, plain(value), readable(p.Name, value))
 		}
-		for _, name := range slices.Sorted(maps.Keys(values)) {
-			text, err := json.Marshal(values[name])
-			if err != nil {
-				text = fmt.Append(nil, values[name])
-			}
-			fmt.Fprintf(w, "  %s=%s\n", strings.TrimSuffix(group+"."+name, "."), text)
+		if p.Comment != "" {
+			fmt.Fprintf(w, "      %s\n", p.Comment)
 		}
 	}
+}
+
+// plain writes a value as --param takes it.
+func plain(v any) string {
+	text, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Sprint(v)
+	}
+	return string(text)
+}
+
+// readable adds a time in words to one in nanoseconds.
+func readable(name string, v any) string {
+	if n, ok := v.(int); ok && strings.HasSuffix(name, "_ns") {
+		return " (" + time.Duration(n).String() + ")"
+	}
+	return ""
 }

@@ -90,7 +90,8 @@
 //	  slow:
 //	    convergence-resumes: {deadline_ns: 3600000000000}
 //
-// [Options.Params] overrides single values, as key.name=value.
+// A comment above a threshold of medium is shown in the manual page of the
+// policies that read it. [Options.Params] overrides single values, as key.name=value.
 //
 // # Evaluation
 //

@@ -130,6 +130,9 @@ func (p *Policy) noteLine(rule *ast.Rule) {
 	if name == ruleViolation && p.lines[""] == 0 {
 		p.lines[""] = rule.Location.Row
 	}
+	if name == ruleExercised && p.lines[name] == 0 {
+		p.lines[name] = rule.Location.Row
+	}
 	if literal, ok := literalOf(rule, map[string]string{ruleViolation: "code", ruleUnknown: "reason"}[name]); ok {
 		key := name + "/" + literal
 		if p.lines[key] == 0 {

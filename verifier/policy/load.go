@@ -27,6 +27,9 @@ type Policy struct {
 	// values in force.
 	Params map[string]any
 
+	// Fields are the outer fields of the view's documents that the policy reads, sorted.
+	Fields []string
+
 	// Sources are the files that judge: the policy and the libraries that it needs.
 	Sources []File
 
@@ -62,10 +65,12 @@ type Set struct {
 	Digest   string    // of the Rego and of the parameters in force: "sha256:…"
 	CIClass  string
 
-	known   []string // ids of all policies, also of those that are not asked
-	params  map[string]any
-	store   storage.Store // {"params": …}
-	timeout time.Duration
+	known    []string // ids of all policies, also of those that are not asked
+	params   map[string]any
+	profiles map[string]map[string]any // of every CI class
+	comments map[string]string         // on thresholds
+	store    storage.Store             // {"params": …}
+	timeout  time.Duration
 }
 
 // Load reads, checks and compiles the policies below the root of fsys. Its
@@ -73,7 +78,8 @@ type Set struct {
 func Load(fsys fs.FS, o Options) (*Set, error) {
 	o.CIClass = cmp.Or(o.CIClass, BaseClass)
 	problems := &Problems{Root: o.Root}
-	params, err := loadParams(fsys, o.CIClass, o.Params)
+	thresholds, err := loadParams(fsys, o.CIClass, o.Params)
+	params := thresholds.inForce
 	if err != nil {
 		problems.add("", 0, "%v", err)
 	}
@@ -94,12 +100,13 @@ func Load(fsys fs.FS, o Options) (*Set, error) {
 	if err := problems.err(); err != nil {
 		return nil, err
 	}
-	set.params = params
+	set.params, set.profiles, set.comments = params, thresholds.profiles, thresholds.comments
 	set.store = inmem.NewFromObject(map[string]any{"params": params})
 	set.Digest = digestOf(digest, params)
 	for _, s := range sources {
 		if s.policy != nil {
 			s.policy.Params = groupsOf(s.module, params)
+			s.policy.Fields = fieldsOf(s.module)
 		}
 	}
 	if err := set.keep(o.Only); err != nil {
@@ -220,6 +227,21 @@ func (s *Set) Views() []string {
 	}
 	slices.Sort(views)
 	return slices.Compact(views)
+}
+
+// fieldsOf returns the outer fields of the input that a module names.
+func fieldsOf(m *ast.Module) []string {
+	var fields []string
+	ast.WalkRefs(m, func(ref ast.Ref) bool {
+		if len(ref) > 1 && ref.HasPrefix(ast.InputRootRef) {
+			if name, ok := ref[1].Value.(ast.String); ok {
+				fields = append(fields, string(name))
+			}
+		}
+		return false
+	})
+	slices.Sort(fields)
+	return slices.Compact(fields)
 }
 
 // digestOf combines the digest of the files with the parameters in force.

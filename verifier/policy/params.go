@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -19,41 +20,96 @@ const paramsFile = "params.yaml"
 // what differs.
 const BaseClass = "medium"
 
+// thresholds are the parameters of a set.
+type thresholds struct {
+	inForce  map[string]any            // of the class that was asked for, with the overrides
+	profiles map[string]map[string]any // of every class
+	comments map[string]string         // group.name → what the file says about it
+}
+
 // loadParams reads the profile of a class and applies the overrides. A set
 // without a file has no parameters.
-func loadParams(fsys fs.FS, class string, overrides []string) (map[string]any, error) {
+func loadParams(fsys fs.FS, class string, overrides []string) (thresholds, error) {
 	text, err := fs.ReadFile(fsys, paramsFile)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, err
+		return thresholds{}, err
 	}
 	var file struct {
 		Profiles map[string]map[string]any `yaml:"profiles"`
 	}
 	if err == nil {
 		if err := decodeStrict(text, &file); err != nil {
-			return nil, fmt.Errorf("%s: %w", paramsFile, err)
+			return thresholds{}, fmt.Errorf("%s: %w", paramsFile, err)
 		}
 	}
-	profiles := map[string]map[string]any{BaseClass: file.Profiles[BaseClass]}
+	t := thresholds{
+		profiles: map[string]map[string]any{BaseClass: file.Profiles[BaseClass]}, comments: commentsOf(text),
+	}
 	for _, name := range slices.Sorted(maps.Keys(file.Profiles)) {
-		if profiles[name], err = merge(file.Profiles[BaseClass], file.Profiles[name], ""); err != nil {
-			return nil, fmt.Errorf("%s: profile %s: %w", paramsFile, name, err)
+		if t.profiles[name], err = merge(file.Profiles[BaseClass], file.Profiles[name], ""); err != nil {
+			return thresholds{}, fmt.Errorf("%s: profile %s: %w", paramsFile, name, err)
 		}
 	}
-	params, ok := profiles[class]
+	params, ok := t.profiles[class]
 	if !ok {
-		return nil, fmt.Errorf("%s has no profile for CI class %q (there are: %s)",
-			paramsFile, class, strings.Join(slices.Sorted(maps.Keys(profiles)), ", "))
+		return thresholds{}, fmt.Errorf("%s has no profile for CI class %q (there are: %s)",
+			paramsFile, class, strings.Join(slices.Sorted(maps.Keys(t.profiles)), ", "))
 	}
 	for _, o := range overrides {
 		if params, err = override(params, o); err != nil {
-			return nil, fmt.Errorf("parameter %s: %w", o, err)
+			return thresholds{}, fmt.Errorf("parameter %s: %w", o, err)
 		}
 	}
 	if params == nil {
 		params = map[string]any{}
 	}
-	return params, nil
+	t.inForce = params
+	return t, nil
+}
+
+// commentsOf reads the comments above the thresholds of the base profile. A
+// comment belongs to the threshold below it.
+func commentsOf(text []byte) map[string]string {
+	comments := map[string]string{}
+	var doc yaml.Node
+	if yaml.Unmarshal(text, &doc) != nil || len(doc.Content) == 0 {
+		return comments
+	}
+	for group, values := range pairs(member(member(doc.Content[0], "profiles"), BaseClass)) {
+		for name, value := range pairs(values) {
+			lines := strings.Split(name.HeadComment, "\n")
+			for i, line := range lines {
+				lines[i] = strings.TrimSpace(strings.TrimPrefix(line, "#"))
+			}
+			if comment := strings.Join(lines, " "); comment != "" && value != nil {
+				comments[group.Value+"."+name.Value] = comment
+			}
+		}
+	}
+	return comments
+}
+
+// pairs yields the keys and values of a mapping; nothing for any other node.
+func pairs(node *yaml.Node) func(func(key, value *yaml.Node) bool) {
+	return func(yield func(key, value *yaml.Node) bool) {
+		if node == nil || node.Kind != yaml.MappingNode {
+			return
+		}
+		for i := 0; i+1 < len(node.Content); i += 2 {
+			if !yield(node.Content[i], node.Content[i+1]) {
+				return
+			}
+		}
+	}
+}
+
+func member(node *yaml.Node, name string) *yaml.Node {
+	for key, value := range pairs(node) {
+		if key.Value == name {
+			return value
+		}
+	}
+	return nil
 }
 
 func decodeStrict(text []byte, into any) error {
@@ -164,4 +220,37 @@ func groupsOf(m *ast.Module, params map[string]any) map[string]any {
 		return false
 	})
 	return groups
+}
+
+// Param is one threshold of a policy.
+type Param struct {
+	Name    string         // group.name, as --param takes it
+	Value   any            // in force
+	Comment string         // what params.yaml says about it
+	Others  map[string]any // CI class → value, of the profiles in which it is another one
+}
+
+// Thresholds returns what the policy reads of the parameters, sorted by name.
+func (s *Set) Thresholds(p *Policy) []Param {
+	var out []Param
+	for _, group := range slices.Sorted(maps.Keys(p.Params)) {
+		values, ok := p.Params[group].(map[string]any)
+		if !ok {
+			out = append(out, Param{Name: group, Value: p.Params[group]})
+			continue
+		}
+		for _, name := range slices.Sorted(maps.Keys(values)) {
+			param := Param{
+				Name: group + "." + name, Value: values[name], Comment: s.comments[group+"."+name], Others: map[string]any{},
+			}
+			for class, profile := range s.profiles {
+				other, _ := profile[group].(map[string]any)
+				if value := other[name]; !reflect.DeepEqual(value, values[name]) {
+					param.Others[class] = value
+				}
+			}
+			out = append(out, param)
+		}
+	}
+	return out
 }

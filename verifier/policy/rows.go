@@ -116,6 +116,21 @@ func (p *Policy) line(rule, word string) int {
 	return p.lines[""]
 }
 
+// Places are the lines of the policy's file where a code or a reason is derived,
+// as far as it is written out there, and the first line of the rule exercised.
+func (p *Policy) Places() (codes, reasons map[string]int, exercised int) {
+	codes, reasons = map[string]int{}, map[string]int{}
+	for key, line := range p.lines {
+		if word, ok := strings.CutPrefix(key, ruleViolation+"/"); ok {
+			codes[word] = line
+		}
+		if word, ok := strings.CutPrefix(key, ruleUnknown+"/"); ok {
+			reasons[word] = line
+		}
+	}
+	return codes, reasons, p.lines[ruleExercised]
+}
+
 // row takes the fields of one row; the first mistake stays in err.
 type row struct {
 	fields map[string]any
