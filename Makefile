@@ -53,6 +53,11 @@ bench: golang ## Measure, and write docs/performance.md anew
 	$(GO) run ./docs/performance >docs/performance.md.new
 	mv docs/performance.md.new docs/performance.md
 
+.PHONY: mutate
+mutate: golang ## Make mistakes on purpose, and write docs/policy-strength.md anew
+	GOGC=400 $(GO) run ./docs/strength >docs/policy-strength.md.new || { cat docs/policy-strength.md.new; exit 1; } >&2
+	mv docs/policy-strength.md.new docs/policy-strength.md
+
 .PHONY: fuzz
 fuzz: golang ## Fuzz every parser for FUZZTIME (20s) each
 	@set -e; for file in $$(grep -rl --include='*_test.go' '^func Fuzz' .); do \
