@@ -40,7 +40,11 @@ func New(config *rest.Config) (*Client, error) {
 
 // Get reads the JSON document at path into out.
 func (c *Client) Get(ctx context.Context, path string, query url.Values, out any) error {
-	raw, err := c.request(path, query).DoRaw(ctx)
+	result := c.request(path, query).Do(ctx)
+	if err := result.Error(); err != nil { // with the server's own words, which Raw has not
+		return err
+	}
+	raw, err := result.Raw()
 	if err != nil {
 		return err
 	}
