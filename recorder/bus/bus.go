@@ -143,14 +143,33 @@ func (b *Bus) openStream(ctx context.Context, position trace.Position) (uint64, 
 	case !errors.Is(err, jetstream.ErrStreamNotFound):
 		return 0, err
 	}
-	b.stream, err = b.js.CreateStream(ctx, jetstream.StreamConfig{
-		Name:        name,
-		Description: "recording of Kubernetes by Hindsight",
-		Subjects:    []string{"hindsight." + b.opts.RunID + ".>"},
-		Storage:     jetstream.FileStorage,
-		FirstSeq:    position.Seq + 1,
-	})
-	return position.Seq, err
+	return position.Seq, b.createStream(ctx, name, position.Seq+1)
+}
+
+// streamCreateFailed is NATS's JSStreamCreateErrF, which its client has no name for.
+const streamCreateFailed jetstream.ErrorCode = 10049
+
+// createTries is how often a stream is tried to be created.
+const createTries = 20
+
+// createStream creates the stream. The server may still be removing the files of
+// the one that was deleted a moment before, and fails then.
+func (b *Bus) createStream(ctx context.Context, name string, first uint64) (err error) {
+	for range createTries {
+		b.stream, err = b.js.CreateStream(ctx, jetstream.StreamConfig{
+			Name:        name,
+			Description: "recording of Kubernetes by Hindsight",
+			Subjects:    []string{"hindsight." + b.opts.RunID + ".>"},
+			Storage:     jetstream.FileStorage,
+			FirstSeq:    first,
+		})
+		var refused *jetstream.APIError
+		if !errors.As(err, &refused) || refused.ErrorCode != streamCreateFailed {
+			return err
+		}
+		sleep(ctx, retryPause)
+	}
+	return err
 }
 
 func (b *Bus) connect() error {
