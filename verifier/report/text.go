@@ -476,7 +476,7 @@ func (t text) next(run verdict.Run) {
 		return
 	}
 	t.line("")
-	t.line("Next:")
+	t.line("Next (with the same --policies, --ci-class and --param):")
 	for _, line := range lines {
 		t.line("  %s", line)
 	}
