@@ -7,9 +7,25 @@
 //
 //	views     projects a trace onto documents about volumes, instances, operations …
 //	policy    loads the policies and asks them about the documents
+//	slice     finds the part of a document that is enough for a finding
 //	evidence  turns the sequence numbers of a finding into readable events
+//	waiver    reads what may pass for a while, and who answers for it
 //	verdict   the lattice, and the result as data
 //	report    the result as text, JSON, …
+//
+// # Explanations
+//
+// A finding is more than a row. After all policies have answered, each one gets
+//
+//   - an id, and its place under another finding with the same evidence;
+//   - a slice: the change points of the view's document without which the policy
+//     would not derive this very row, found by asking it again;
+//   - a remedy: the threshold with which it would not be a finding, told only
+//     when asking the policy with it says so;
+//   - the events that it and its slice name, and the disruptions and gaps that
+//     lie between them.
+//
+// [Repro] writes a finding as files that OPA alone can evaluate.
 //
 // # What a certificate does not prove
 //

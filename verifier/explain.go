@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"maps"
 	"runtime"
 	"slices"
 	"strings"
@@ -28,6 +27,8 @@ const (
 	// sliced is for how many findings of one policy a slice and a remedy are
 	// searched: as many as the text report tells in full.
 	sliced = 20
+	// sliceBudget is what all slices of one policy may cost together, about a second.
+	sliceBudget = 2 * slice.Budget
 )
 
 // explainer adds to findings what a reader needs to believe them.
@@ -44,8 +45,9 @@ func (x explainer) explain(ctx context.Context, r *trace.Reader, judged []verdic
 	group.SetLimit(runtime.GOMAXPROCS(0))
 	for i := range judged {
 		p := x.set.Policy(judged[i].ID)
+		budget := min(slice.Budget, sliceBudget/max(1, min(len(judged[i].Findings), sliced)))
 		for f := range first(judged[i].Findings, sliced) {
-			group.Go(func() error { return x.question(ctx, p, f) })
+			group.Go(func() error { return x.question(ctx, p, f, budget) })
 		}
 	}
 	if err := group.Wait(); err != nil {
@@ -93,13 +95,13 @@ func among(list []verdict.Finding, f verdict.Finding) bool {
 }
 
 // question asks the policy again, about less and with another threshold.
-func (x explainer) question(ctx context.Context, p *policy.Policy, f *verdict.Finding) error {
+func (x explainer) question(ctx context.Context, p *policy.Policy, f *verdict.Finding, budget int) error {
 	value, err := x.source(ctx, p, *f)
 	if err != nil {
 		return err
 	}
 	f.WouldHold = x.remedy(ctx, p, *f, value)
-	least := x.slice(ctx, p, *f, value)
+	least := x.slice(ctx, p, *f, value, budget)
 	f.Slice = &verdict.Slice{Of: least.Of, Minimal: least.Minimal, Points: []verdict.Point{}}
 	for _, point := range least.Points {
 		f.Slice.Points = append(f.Slice.Points, verdict.Point{Path: point.Path, Seq: seqsOf(point.Value)})
@@ -111,12 +113,12 @@ func (x explainer) question(ctx context.Context, p *policy.Policy, f *verdict.Fi
 // derives the same row, not only the same code, so that the slice cannot slip to
 // another finding of the same kind.
 func (x explainer) slice(
-	ctx context.Context, p *policy.Policy, f verdict.Finding, value map[string]any,
+	ctx context.Context, p *policy.Policy, f verdict.Finding, value map[string]any, budget int,
 ) slice.Result {
 	return slice.Minimize(value, func(smaller map[string]any) (bool, error) {
 		found, err := x.ask(ctx, x.set, p, f.Entity, smaller)
 		return among(found, f), err
-	}, slice.Budget)
+	}, budget)
 }
 
 // seqsOf returns the events that a change point names, sorted: its fields seq,
@@ -139,9 +141,9 @@ func seqsOf(v any) []uint64 {
 	return slices.Compact(seqs)
 }
 
-// remedy looks for one threshold with which the finding is none: one whose value
-// is what was wanted, set to what was got (of times, up to the next second). It
-// is told only if the policy says so when it is asked with it.
+// remedy looks for one threshold with which the finding is none: one of the same
+// unit whose value is what was wanted, set to what was got (of times, up to the
+// next second). It is told only if the policy says so when it is asked with it.
 func (x explainer) remedy(
 	ctx context.Context, p *policy.Policy, f verdict.Finding, value map[string]any,
 ) *verdict.Remedy {
@@ -153,24 +155,32 @@ func (x explainer) remedy(
 	if second := int64(time.Second); f.Unit == verdict.Nanoseconds && got > want {
 		got = (got + second - 1) / second * second
 	}
-	for _, group := range slices.Sorted(maps.Keys(p.Params)) {
-		values, _ := p.Params[group].(map[string]any)
-		for _, name := range slices.Sorted(maps.Keys(values)) {
-			if n, ok := values[name].(int); !ok || int64(n) != want {
-				continue
-			}
-			with, err := x.set.With(group, name, got)
-			if err != nil {
-				continue
-			}
-			found, err := x.ask(ctx, with, p, f.Entity, value)
-			still := func(o verdict.Finding) bool { return o.Code == f.Code && slices.Equal(o.Seq, f.Seq) }
-			if err == nil && !slices.ContainsFunc(found, still) {
-				return &verdict.Remedy{Param: group + "." + name, With: got, InsteadOf: want, Unit: f.Unit}
-			}
+	for _, param := range x.set.Thresholds(p) {
+		group, name, _ := strings.Cut(param.Name, ".")
+		if n, ok := param.Value.(int); !ok || int64(n) != want || unitOf(name) != f.Unit {
+			continue
+		}
+		with, err := x.set.With(group, name, got)
+		if err != nil {
+			continue
+		}
+		found, err := x.ask(ctx, with, p, f.Entity, value)
+		still := func(o verdict.Finding) bool { return o.Code == f.Code && slices.Equal(o.Seq, f.Seq) }
+		if err == nil && !slices.ContainsFunc(found, still) {
+			return &verdict.Remedy{Param: param.Name, With: got, InsteadOf: want, Unit: f.Unit}
 		}
 	}
 	return nil
+}
+
+// unitOf reads the unit off the end of a threshold's name.
+func unitOf(name string) verdict.Unit {
+	for _, u := range verdict.Units() {
+		if strings.HasSuffix(name, "_"+string(u)) {
+			return u
+		}
+	}
+	return ""
 }
 
 // illustrate adds to the findings the events that they and their slices name,

@@ -15,6 +15,7 @@ import (
 
 	"github.com/hindsight-project/hindsight/recorder/trace"
 	"github.com/hindsight-project/hindsight/verifier/policy"
+	"github.com/hindsight-project/hindsight/verifier/slice"
 	"github.com/hindsight-project/hindsight/verifier/verdict"
 	"github.com/hindsight-project/hindsight/verifier/views"
 )
@@ -66,7 +67,7 @@ func Repro(ctx context.Context, path string, o Options, id string, whole bool) (
 	}
 	what := "whole document"
 	if !whole {
-		least := x.slice(ctx, p, f, value)
+		least := x.slice(ctx, p, f, value, slice.Budget)
 		value, what = least.Document, fmt.Sprintf("%d of %d change points of the document", len(least.Points), least.Of)
 	}
 	k := kit{set: set, policy: p, finding: f, value: value, trace: filepath.Base(path), what: what}

@@ -106,7 +106,9 @@ func (s *Set) evaluate(ctx context.Context, txn storage.Transaction, p *Policy, 
 }
 
 // query evaluates the query of a policy; a panic inside is an error.
-func (s *Set) query(ctx context.Context, txn storage.Transaction, p *Policy, doc *Document) (found ast.Object, err error) {
+func (s *Set) query(
+	ctx context.Context, txn storage.Transaction, p *Policy, doc *Document,
+) (found ast.Object, err error) {
 	defer func() {
 		if cause := recover(); cause != nil {
 			found, err = nil, fmt.Errorf("%s: the evaluation panicked: %v", p.File, cause)

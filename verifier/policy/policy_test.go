@@ -563,7 +563,7 @@ func TestFailuresAreVerdictsOfTheirPolicyAlone(t *testing.T) {
 		{"an unknown unit", `violation contains {"code": "x", "seq": [], "unit": "GB"}`, "unit is GB, must be one of"},
 		{"an unknown without a reason", `unknown contains {"seq": []}`, "row 1 of unknown: has no reason"},
 		{"an exercised without seq", `exercised contains {"in": "x"}`, "of exercised: has no seq"},
-		{"an exercised in another word", `exercised contains {"seq": [], "in": "x"}`, "in is x, must be disruption or left out"},
+		{"an exercised in another word", `exercised contains {"seq": [], "in": "x"}`, "in is x, must be disruption"},
 		{"a blame without a class", `blame contains {"reason": "x", "seq": []}`, "row 1 of blame: class is"},
 		{"a blame with words for ns", `blame contains {"class": "test", "reason": "x", "seq": [], "ns": "1s"}`, "ns is 1s"},
 	}

@@ -134,7 +134,7 @@ func (t text) findings(p verdict.Policy) {
 	for i, f := range p.Findings[:min(len(p.Findings), findingsMax)] {
 		if f.FoldedUnder != "" {
 			t.line("  finding %d of %d: %s%s", i+1, len(p.Findings), f.Code, after(f.Code, f.Message))
-			t.line("    follows   from %s (id %s)", f.FoldedUnder, f.ID)
+			t.line("    folded    under %s, which has the same evidence (id %s)", f.FoldedUnder, f.ID)
 			continue
 		}
 		t.finding(p, i, f)

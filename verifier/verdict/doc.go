@@ -64,5 +64,5 @@
 // # Findings
 //
 // Every finding has an id ([Trace.Identify]) by which it can be asked for again,
-// and may be folded under another one that it follows from ([Trace.Fold]).
+// and may be folded under another one with the same evidence ([Trace.Fold]).
 package verdict

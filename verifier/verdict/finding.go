@@ -22,7 +22,7 @@ type Finding struct {
 	Unit        Unit           `json:"unit,omitempty"`         // of Got and Want where they are numbers
 	Detail      map[string]any `json:"detail,omitempty"`       // further fields of the row
 	Line        int            `json:"line"`                   // of the rule in the policy's file
-	FoldedUnder string         `json:"folded_under,omitempty"` // id of the finding that this one follows from
+	FoldedUnder string         `json:"folded_under,omitempty"` // id of the finding with the same evidence; see Fold
 	Waived      string         `json:"waived,omitempty"`       // by whom, until when and why
 	WouldHold   *Remedy        `json:"would_hold,omitempty"`
 	Blame       []Blame        `json:"blame,omitempty"`
@@ -90,7 +90,7 @@ func (t *Trace) Identify() {
 	}
 }
 
-// Fold marks the findings that follow from another one of the trace. One event
+// Fold marks the findings whose evidence another one of the trace has. One event
 // that is wrong is often wrong in several ways, and then one of them is enough
 // to read. The rule: two findings of one cluster belong together when the last
 // event of their evidence (seq) is the same and the evidence of one is part of
