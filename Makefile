@@ -58,6 +58,10 @@ mutate: golang ## Make mistakes on purpose, and write docs/policy-strength.md an
 	GOGC=400 $(GO) run ./docs/strength >docs/policy-strength.md.new || { cat docs/policy-strength.md.new; exit 1; } >&2
 	mv docs/policy-strength.md.new docs/policy-strength.md
 
+.PHONY: track
+track: golang ## Prove docs/track-record.md: every historic bug is found in its trace
+	$(GO) test -count=1 -run 'TestFaultsAreFound|TestTheTrackRecord' ./policies ./docs/strength
+
 .PHONY: fuzz
 fuzz: golang ## Fuzz every parser for FUZZTIME (20s) each
 	@set -e; for file in $$(grep -rl --include='*_test.go' '^func Fuzz' .); do \
