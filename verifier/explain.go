@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math"
 	"runtime"
 	"slices"
 	"strings"
@@ -67,14 +68,21 @@ func first(findings []verdict.Finding, n int) func(func(*verdict.Finding) bool) 
 	}
 }
 
-// source returns the document in which the policy finds f.
+// source returns the document in which the policy finds f. Where an entity has
+// one document, it is that.
 func (x explainer) source(ctx context.Context, p *policy.Policy, f verdict.Finding) (map[string]any, error) {
+	var values []map[string]any
 	for _, d := range x.documents {
-		if d.View != p.View || d.Entity != f.Entity {
-			continue
+		if d.View == p.View && d.Entity == f.Entity {
+			values = append(values, d.Value)
 		}
-		if found, err := x.ask(ctx, x.set, p, f.Entity, d.Value); err == nil && among(found, f) {
-			return d.Value, nil
+	}
+	if len(values) == 1 {
+		return values[0], nil
+	}
+	for _, value := range values {
+		if found, err := x.ask(ctx, x.set, p, f.Entity, value); err == nil && among(found, f) {
+			return value, nil
 		}
 	}
 	return nil, fmt.Errorf("policy %s no longer finds %s", p.ID, f.ID)
@@ -94,11 +102,12 @@ func among(list []verdict.Finding, f verdict.Finding) bool {
 	return slices.ContainsFunc(list, func(other verdict.Finding) bool { return policy.Same(other, f) })
 }
 
-// question asks the policy again, about less and with another threshold.
+// question asks the policy again, about less and with another threshold. What
+// cannot be explained stays a finding without explanation.
 func (x explainer) question(ctx context.Context, p *policy.Policy, f *verdict.Finding, budget int) error {
 	value, err := x.source(ctx, p, *f)
 	if err != nil {
-		return err
+		return ctx.Err()
 	}
 	f.WouldHold = x.remedy(ctx, p, *f, value)
 	least := x.slice(ctx, p, *f, value, budget)
@@ -118,7 +127,28 @@ func (x explainer) slice(
 	return slice.Minimize(value, func(smaller map[string]any) (bool, error) {
 		found, err := x.ask(ctx, x.set, p, f.Entity, smaller)
 		return among(found, f), err
-	}, budget)
+	}, budget, near(f.Seq, 0), near(f.Seq, 1), near(f.Seq, len(f.Seq)))
+}
+
+// near says which change points are likely to matter for a finding: those that
+// name an event of its evidence, and those that lie between the last so many
+// events before the end of the evidence and that end.
+func near(evidence []uint64, last int) func(value any) bool {
+	from := uint64(math.MaxUint64)
+	if n := len(evidence); last > 0 && n > 0 {
+		from = evidence[max(0, n-1-last)]
+	}
+	return func(value any) bool {
+		for _, seq := range seqsOf(value) {
+			if _, found := slices.BinarySearch(evidence, seq); found {
+				return true
+			}
+			if seq >= from && seq <= evidence[len(evidence)-1] {
+				return true
+			}
+		}
+		return false
+	}
 }
 
 // seqsOf returns the events that a change point names, sorted: its fields seq,

@@ -225,7 +225,7 @@ func sliceLine(s *verdict.Slice) []string {
 	}
 	paths := make([]string, len(s.Points))
 	for i, p := range s.Points {
-		paths[i] = p.Path
+		paths[i] = p.Path + numbers(" (seq %s)", p.Seq)
 	}
 	line := fmt.Sprintf("slice     %d of %d change points are enough", len(s.Points), s.Of)
 	if !s.Minimal {

@@ -8,6 +8,9 @@
 // single one of its points the answer is another one. Smaller subsets may exist
 // that no single step reaches.
 //
+// Hints shorten the search: where a good guess is enough, nothing else is looked
+// at. What is left is 1-minimal all the same.
+//
 // # Indices
 //
 // Elements of the views refer to each other by index: a field spec is an index

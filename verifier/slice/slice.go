@@ -31,14 +31,17 @@ type Result struct {
 // Minimize takes points of the document away as long as keeps says that the
 // answer is still the same. The document has JSON types only and is not changed;
 // of it keeps must be true. An error of keeps means no.
-func Minimize(document map[string]any, keeps func(map[string]any) (bool, error), budget int) Result {
+//
+// A hint says of the value of a point whether it is likely to matter. The search
+// starts from the points of the first hint that are enough, with what is inside
+// and around them and what they name by index; from all when no hint is enough.
+func Minimize(
+	document map[string]any, keeps func(map[string]any) (bool, error), budget int, hints ...func(value any) bool,
+) Result {
 	t := &tree{document: document, names: arrays(document), ids: map[string][]int{}}
 	t.walk("", 0, -1, document)
 	r := reducer{tree: t, kept: make([]bool, len(t.points)), budget: budget, keeps: keeps}
-	for i := range r.kept {
-		r.kept[i] = true
-	}
-	minimal := r.run()
+	minimal := r.start(hints) && r.run()
 	out := Result{Document: t.build(r.kept), Of: len(t.points), Minimal: minimal}
 	for i, p := range t.points {
 		if t.alive(r.kept, i) {
@@ -183,6 +186,57 @@ type reducer struct {
 	kept   []bool
 	budget int
 	keeps  func(map[string]any) (bool, error)
+}
+
+// start keeps the points of the first hint that are enough, or all. It is false
+// when the budget ended that early.
+func (r *reducer) start(hints []func(value any) bool) bool {
+	for _, hint := range hints {
+		clear(r.kept)
+		for i, p := range r.points {
+			if r.kept[i] || hint(p.value) {
+				r.keep(i)
+			}
+		}
+		if r.budget -= perQuestion + r.size(); r.budget < 0 {
+			break
+		}
+		if same, err := r.keeps(r.build(r.kept)); err == nil && same {
+			return true
+		}
+	}
+	for i := range r.kept {
+		r.kept[i] = true
+	}
+	return r.budget >= 0
+}
+
+// keep keeps a point with what is inside and around it, and what these name.
+func (r *reducer) keep(i int) {
+	for at := r.points[i].parent; at >= 0 && !r.kept[at]; at = r.points[at].parent {
+		r.kept[at] = true
+		r.keepNamed(r.points[at].value)
+	}
+	r.kept[i] = true
+	for at := i + 1; at < len(r.points) && r.points[at].depth > r.points[i].depth; at++ {
+		r.kept[at] = true
+	}
+	r.keepNamed(r.points[i].value)
+}
+
+// keepNamed keeps the elements of outer arrays that a value names by index.
+func (r *reducer) keepNamed(value any) {
+	object, ok := value.(map[string]any)
+	if !ok {
+		return
+	}
+	for key, v := range object {
+		ids := r.ids[r.names[key]]
+		number, isNumber := v.(json.Number)
+		if n, err := number.Int64(); isNumber && err == nil && n >= 0 && n < int64(len(ids)) && !r.kept[ids[n]] {
+			r.keep(ids[n])
+		}
+	}
 }
 
 // run reduces one depth after the other until a whole round changes nothing. It

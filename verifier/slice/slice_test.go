@@ -101,6 +101,37 @@ func TestBudgetEndsTheSearchAndSaysSo(t *testing.T) {
 	}
 }
 
+func TestHintsShortenTheSearch(t *testing.T) {
+	list := []any{}
+	for i := range 1000 {
+		list = append(list, map[string]any{"n": json.Number(write(t, i)), "spec": json.Number("1"), "in": []any{true, false}})
+	}
+	document := map[string]any{"a": list, "specs": []any{"x", "y", "z"}}
+	is := func(n string) func(any) bool {
+		return func(v any) bool {
+			object, _ := v.(map[string]any)
+			return object["n"] == json.Number(n)
+		}
+	}
+	asked := 0
+	search := func(hints ...func(any) bool) slice.Result {
+		asked = 0
+		return slice.Minimize(document, func(v map[string]any) (bool, error) {
+			asked++
+			text := write(t, v)
+			return strings.Contains(text, `"n":500`) && strings.Contains(text, `"y"`), nil
+		}, slice.Budget, hints...)
+	}
+	blind := search()
+	hinted := search(is("7"), is("500"))
+	if !reflect.DeepEqual(blind, hinted) || asked > 15 || len(hinted.Points) != 2 {
+		t.Errorf("%d questions, %+v, without hints %+v", asked, hinted.Points, blind.Points)
+	}
+	if misled := search(is("7")); !reflect.DeepEqual(blind, misled) {
+		t.Errorf("a wrong hint gives %+v", misled.Points)
+	}
+}
+
 func TestQuestionThatFailsIsNo(t *testing.T) {
 	r := slice.Minimize(parse(t, `{"a":[1,2]}`), func(map[string]any) (bool, error) {
 		return true, errors.New("conflict")
