@@ -35,11 +35,11 @@ mutants.yaml at the root of the policies; the program names each by its id.
 
 With traces it changes these (a request above limit, a lost write, a gap …) and
 asks the policies. What a policy declares in its METADATA (custom mutants) it
-must notice.
+must notice in one of the traces at least, and miss in none on which it held.
 
 Exit codes:
   0    strong enough
-  1    too many mutants survived, or a fault was not noticed
+  1    too many mutants survived, or a fault was not noticed or could not be shown
   2    could not run
   130  interrupted`,
 		Example: `  # the policies that are built in

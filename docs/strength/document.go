@@ -64,6 +64,9 @@ func write(w io.Writer, report mutation.Report) error {
 			return err
 		}
 	}
+	if _, err := io.WriteString(w, "\n"); err != nil {
+		return err
+	}
 	return report.Write(w, "markdown")
 }
 

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/hindsight-project/hindsight/verifier"
+	"github.com/hindsight-project/hindsight/verifier/policy"
 	"github.com/hindsight-project/hindsight/verifier/verdict"
 )
 
@@ -69,72 +70,89 @@ type mutantFile struct {
 
 // Detect puts the faults that the policies declare (METADATA custom mutants)
 // into the recordings and asks the policies about the result.
-func Detect(ctx context.Context, paths []string, o verifier.Options) (out Detection, err error) {
+func Detect(ctx context.Context, paths []string, o verifier.Options) (Detection, error) {
 	set, err := verifier.LoadPolicies(o)
 	if err != nil {
-		return out, err
+		return Detection{}, err
 	}
-	declared := map[string]bool{}
-	for _, p := range set.Policies {
-		for _, name := range p.Mutants {
-			if classNamed(name) == nil {
-				return out, fmt.Errorf("%s:%d: METADATA custom mutants: there is no trace mutant %q (there are: %s)",
-					p.File, p.Line, name, strings.Join(classNames(), ", "))
-			}
-			declared[name] = true
-		}
+	declared, err := declaredFaults(set)
+	if err != nil {
+		return Detection{}, err
 	}
 	dir, err := os.MkdirTemp("", "hindsight-mutants-")
 	if err != nil {
-		return out, err
+		return Detection{}, err
 	}
 	defer os.RemoveAll(dir)
+	var names []string
 	var mutants []mutantFile
+	files := slices.Clone(paths)
 	for n, path := range paths {
 		r, err := readRecording(path)
 		if err != nil {
-			return out, err
+			return Detection{}, err
 		}
-		out.Recordings = append(out.Recordings, r.name)
 		made, err := r.mutants(dir, n, declared)
 		if err != nil {
-			return out, fmt.Errorf("%s: %w", path, err)
+			return Detection{}, fmt.Errorf("%s: %w", path, err)
 		}
-		mutants = append(mutants, made...)
+		names, mutants = append(names, r.name), append(mutants, made...)
 	}
-	files := slices.Clone(paths)
 	for _, m := range mutants {
 		files = append(files, m.path)
 	}
 	run, err := verifier.Check(ctx, files, o)
 	if err != nil {
-		return out, err
+		return Detection{}, err
 	}
 	for i, t := range run.Traces {
 		if t.Error != "" {
-			return out, fmt.Errorf("%s: %s", files[i], t.Error)
+			return Detection{}, fmt.Errorf("%s: %s", files[i], t.Error)
 		}
 	}
+	out := Detection{Recordings: names, Rows: []Row{}}
 	originals, changed := run.Traces[:len(paths)], run.Traces[len(paths):]
 	for _, p := range set.Policies {
-		for _, name := range p.Mutants {
-			row := Row{Policy: p.ID, Class: name, Want: classNamed(name).Want.String()}
-			for n := range paths {
-				cell := Cell{Before: words(judgement(originals[n], p.ID)), Got: []string{}}
-				var got []verdict.Policy
-				for i, m := range mutants {
-					if m.class == name && m.recording == n {
-						got = append(got, judgement(changed[i], p.ID))
-						cell.Got = append(cell.Got, words(got[len(got)-1]))
-					}
-				}
-				cell.Result = resultOf(judgement(originals[n], p.ID), got, classNamed(name).Want)
-				row.Cells = append(row.Cells, cell)
-			}
-			out.Rows = append(out.Rows, row)
+		for _, fault := range p.Mutants {
+			out.Rows = append(out.Rows, rowOf(p.ID, *classNamed(fault), originals, mutants, changed))
 		}
 	}
 	return out, nil
+}
+
+// declaredFaults returns the names of the classes that the policies declare.
+func declaredFaults(set *policy.Set) (map[string]bool, error) {
+	declared := map[string]bool{}
+	for _, p := range set.Policies {
+		for _, name := range p.Mutants {
+			if classNamed(name) == nil {
+				return nil, fmt.Errorf("%s:%d: METADATA custom mutants: there is no trace mutant %q (there are: %s)",
+					p.File, p.Line, name, strings.Join(classNames(), ", "))
+			}
+			declared[name] = true
+		}
+	}
+	return declared, nil
+}
+
+// rowOf tells what one policy says about one class in every recording; mutants
+// and changed belong together.
+func rowOf(id string, class Class, originals []verdict.Trace, mutants []mutantFile, changed []verdict.Trace) Row {
+	row := Row{Policy: id, Class: class.Name, Want: class.Want.String()}
+	for n, original := range originals {
+		before := judgement(original, id)
+		cell := Cell{Before: words(before), Got: []string{}}
+		var got []verdict.Policy
+		for i, m := range mutants {
+			if m.class == class.Name && m.recording == n {
+				got = append(got, judgement(changed[i], id))
+				cell.Got = append(cell.Got, words(got[len(got)-1]))
+			}
+		}
+		cell.Result = resultOf(before, got, class.Want)
+		row.Cells = append(row.Cells, cell)
+	}
+	return row
 }
 
 // resultOf compares what a policy says about mutants with what it must say.

@@ -2,6 +2,7 @@ package mutation
 
 import (
 	"context"
+	"io/fs"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -10,6 +11,7 @@ import (
 	"github.com/open-policy-agent/opa/v1/ast"
 
 	"github.com/hindsight-project/hindsight/policies"
+	"github.com/hindsight-project/hindsight/verifier"
 	"github.com/hindsight-project/hindsight/verifier/verdict"
 )
 
@@ -250,6 +252,26 @@ func TestResults(t *testing.T) {
 		if result := resultOf(policy(test.before), got, verdict.Violated); result != test.want {
 			t.Errorf("%s: got %s, want %s", test.name, result, test.want)
 		}
+	}
+}
+
+// A fault that is misspelt would never be put into anything.
+func TestAnUnknownFaultIsAnError(t *testing.T) {
+	changed := fstest.MapFS{}
+	err := fs.WalkDir(policies.FS, ".", func(file string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		text, err := fs.ReadFile(policies.FS, file)
+		changed[file] = &fstest.MapFile{Data: []byte(strings.ReplaceAll(string(text), "[stale_replica,", "[stale,"))}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = Detect(context.Background(), nil, verifier.Options{Policies: changed, Root: "policies"})
+	if err == nil || !strings.Contains(err.Error(), `there is no trace mutant "stale" (there are: above_limit, `) {
+		t.Errorf("got %v", err)
 	}
 }
 

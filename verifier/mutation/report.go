@@ -59,7 +59,7 @@ func (r Report) write(w io.Writer, s style) error {
 	if r.Detection != nil {
 		r.Detection.write(&out, s)
 	}
-	_, err := io.WriteString(w, out.String())
+	_, err := io.WriteString(w, strings.TrimPrefix(out.String(), "\n"))
 	return err
 }
 
@@ -141,10 +141,15 @@ func (d Detection) write(out *strings.Builder, s style) {
 }
 
 func (r Row) mark() string {
-	if r.Detected() {
+	missed := func(c Cell) bool { return c.Result == Missed }
+	switch {
+	case r.Detected():
 		return "detected"
+	case slices.ContainsFunc(r.Cells, missed):
+		return "NOT DETECTED"
+	default:
+		return "NOT SHOWN" // by these recordings
 	}
-	return "NOT DETECTED"
 }
 
 // String renders what was said at each place, and what that means where it is
