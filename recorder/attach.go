@@ -200,6 +200,10 @@ func (a *attachment) record(resumed bool) (cert trace.Certificate, err error) {
 	if err := a.deny(); err != nil {
 		return cert, err
 	}
+	beside, err := a.startSources(resumed)
+	if err != nil {
+		return cert, err
+	}
 	watching, stop := context.WithCancel(r.ctx)
 	defer stop()
 	var running sync.WaitGroup
@@ -207,6 +211,7 @@ func (a *attachment) record(resumed bool) (cert trace.Certificate, err error) {
 		running.Go(func() { s.Run(watching) })
 	}
 	end, code, err := a.attend(streams)
+	beside.stop() // first: what it does to the cluster at the end is to be seen as well
 	stop()
 	running.Wait()
 	if err != nil {

@@ -37,6 +37,12 @@ type Options struct {
 	// KeepHeartbeats records Lease renewals and Node status stamps as well.
 	KeepHeartbeats bool
 
+	// Sentinel, UsageInterval and Logs are what is recorded beside the API: the
+	// data, how full the volumes are (0: not at all), and what was logged.
+	Sentinel      Sentinel
+	UsageInterval time.Duration
+	Logs          Logs
+
 	// Output is the trace file. If it exists and is not sealed, the recording
 	// is resumed. Empty: "<run id>.trace.db" in the current directory.
 	Output string
@@ -96,7 +102,7 @@ func (o *Options) Validate() error {
 			return fmt.Errorf("cannot run the command: %w", err)
 		}
 	}
-	return nil
+	return o.validateSources()
 }
 
 // newRunID makes an id that sorts by time: "<namespace>-<UTC start>-<short id>".

@@ -10,23 +10,30 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"golang.org/x/term"
+	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 	_ "k8s.io/client-go/plugin/pkg/client/auth" // logins of managed clusters
 
 	"github.com/hindsight-project/hindsight/recorder"
+	"github.com/hindsight-project/hindsight/recorder/logs"
+	"github.com/hindsight-project/hindsight/recorder/sentinel"
 	"github.com/hindsight-project/hindsight/recorder/trace"
+	"github.com/hindsight-project/hindsight/recorder/usage"
 )
 
 func newAttachCommand() *cobra.Command {
 	flags := genericclioptions.NewConfigFlags(true)
 	var o recorder.Options
 	var all bool
+	budget := resource.NewQuantity(logs.DefaultBudget, resource.BinarySI)
 	cmd := &cobra.Command{
 		Use:   "attach [-o FILE] [flags] [-- COMMAND [ARG...]]",
 		Short: "Record a namespace of a running cluster into a trace",
 		Long: `attach records the history of a namespace, and of what its storage depends on,
-until the given command ends or until Ctrl-C. It only reads. At the end it lists
+until the given command ends or until Ctrl-C. It only reads, unless --sentinel
+write is given. At the end it lists
 everything once more, compares that with what it recorded, seals the trace and
 prints the certificate: what is proven to be complete, and what is not.
 
@@ -36,6 +43,15 @@ PersistentVolumes, VolumeAttachments, Nodes, StorageClasses, VolumeSnapshot-
 Contents and -Classes of the cluster; and the Pods and Leases of the operator.
 What the API server denies is left out, and the certificate says so. Secrets are
 never recorded.
+
+Beside the API it records how full the volumes are (from kubelets, or from the
+instances), what operator and instances log (--log-rules), and the data itself:
+--sentinel read, the default, takes count and checksum of tables whose name
+begins with "sentinel", where there are any, on every instance; --sentinel write
+inserts numbers at a steady rate into a schema of its own, reads them back
+everywhere, and removes the schema at the end. It connects with --sentinel-url,
+or with the Secret <cluster>-app of each Cluster, of which nothing is recorded,
+through Services in the cluster or through the API server's port forwarding.
 
 A trace that was not sealed, because its recorder was killed, is resumed by
 attaching with the same --output: what the API server still remembers is not
@@ -55,6 +71,9 @@ Exit codes: that of the command if it is not 0; otherwise
   # as long as a test suite runs
   recorder attach -n ds-e2e -o run.trace.db -- go test ./tests/e2e/...
 
+  # write into the databases as well, so that lost data is noticed
+  recorder attach -n ds-e2e --sentinel write -- go test ./tests/e2e/...
+
   # something more, and the operator is elsewhere
   recorder attach -n ds-e2e --resource services --resource poolers.postgresql.cnpg.io \
     --operator-namespace postgres-operator
@@ -68,6 +87,7 @@ Exit codes: that of the command if it is not 0; otherwise
 			if err := completeAttach(&o, flags, all); err != nil {
 				return err
 			}
+			o.Logs.Budget = budget.Value()
 			o.Command, o.Tool = args, version()
 			o.Stdin, o.Stdout, o.Stderr = cmd.InOrStdin(), cmd.OutOrStdout(), cmd.ErrOrStderr()
 			o.Terminal = isTerminal(o.Stderr)
@@ -83,6 +103,7 @@ Exit codes: that of the command if it is not 0; otherwise
 		"record this as well: plural, plural.group or plural.version.group (repeatable)")
 	f.BoolVar(&o.KeepHeartbeats, "keep-heartbeats", false,
 		"record Lease renewals and Node status stamps that say nothing but \"still alive\"")
+	addSourceFlags(f, &o, budget)
 	f.StringVar(&o.NATS.URL, "nats", "", "URL of a NATS server with JetStream to go through instead of the built-in one")
 	f.StringVar(&o.NATS.CredsFile, "nats-creds", "", "credentials file for --nats")
 	f.StringVar(&o.NATS.CAFile, "nats-ca", "", "PEM file with the authority that signed the certificate of --nats")
@@ -90,6 +111,38 @@ Exit codes: that of the command if it is not 0; otherwise
 	f.StringVar(&o.NATS.KeyFile, "nats-key", "", "PEM file with the key of --nats-cert")
 	return cmd
 }
+
+// addSourceFlags adds the flags of what is recorded beside the API.
+func addSourceFlags(f *pflag.FlagSet, o *recorder.Options, budget *resource.Quantity) {
+	o.Sentinel.Mode = sentinel.ModeRead
+	f.Var(&o.Sentinel.Mode, "sentinel", "what to do in the databases: off, read or write")
+	f.StringVar(&o.Sentinel.URL, "sentinel-url", "",
+		"PostgreSQL URL of the instances, one host each (default: the Secret <cluster>-app of each Cluster)")
+	f.StringVar(&o.Sentinel.Cluster, "sentinel-cluster", "", "the Cluster to watch over (default: all in the namespace)")
+	f.StringVar(&o.Sentinel.Table, "sentinel-table", "",
+		`table that --sentinel read reads, schema.table or table (default: every one that begins with "sentinel")`)
+	f.Float64Var(&o.Sentinel.Rate, "sentinel-rate", sentinel.DefaultRate, "writes per second of --sentinel write")
+	f.DurationVar(&o.UsageInterval, "usage-interval", usage.DefaultInterval,
+		"how often to ask how full the volumes are, 0 for never")
+	f.BoolVar(&o.Logs.Record, "logs", true, "record what the operator and the instances log")
+	f.StringVar(&o.Logs.Rules, "log-rules", "", "file that says which lines are recorded (default: built-in rules)")
+	f.Var(flagOf{budget}, "log-budget", "how much may be recorded of logs, such as 32Mi")
+}
+
+// flagOf is a quantity as a flag.
+type flagOf struct{ *resource.Quantity }
+
+// Set implements pflag.Value.
+func (q flagOf) Set(text string) error {
+	parsed, err := resource.ParseQuantity(text)
+	if err == nil {
+		*q.Quantity = parsed
+	}
+	return err
+}
+
+// Type implements pflag.Value.
+func (flagOf) Type() string { return "quantity" }
 
 // completeAttach takes from the kubeconfig what flags do not say.
 func completeAttach(o *recorder.Options, flags *genericclioptions.ConfigFlags, all bool) error {

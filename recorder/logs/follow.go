@@ -65,7 +65,7 @@ func (f *follower) run(ctx context.Context) {
 			break
 		}
 	}
-	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastTimeout)
+	last, cancel := context.WithTimeout(f.Abort, lastTimeout)
 	defer cancel()
 	if _, err := f.restarts(last); err == nil {
 		_ = f.read(last, url.Values{}, nil) // what was written until the end; there may be nothing any more

@@ -39,6 +39,9 @@ type Options struct {
 	// API asks the API server.
 	API *kube.Client
 
+	// Abort, when it is done, ends everything at once. nil: never.
+	Abort context.Context
+
 	// Emit takes the next event; an error means that the recording has failed.
 	Emit func(trace.Event) error
 
@@ -71,6 +74,9 @@ func Run(ctx context.Context, o Options) {
 	}
 	if o.DiscoverEvery == 0 {
 		o.DiscoverEvery = DefaultDiscoverEvery
+	}
+	if o.Abort == nil {
+		o.Abort = context.Background()
 	}
 	c := &collector{Options: o, followers: map[string]*follower{}, denied: map[string]bool{}}
 	var following sync.WaitGroup

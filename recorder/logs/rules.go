@@ -75,7 +75,7 @@ func ParseRules(text []byte) (*Rules, error) {
 		return nil, fmt.Errorf("these are no rules for logs: %w", err)
 	}
 	if len(file.Rules) == 0 {
-		return nil, fmt.Errorf("there are no rules: nothing would be recorded; leave the logs out with --logs=off instead")
+		return nil, fmt.Errorf("there are no rules: nothing would be recorded; leave the logs out with --logs=false instead")
 	}
 	out := &Rules{}
 	for i, f := range file.Rules {

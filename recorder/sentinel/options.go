@@ -82,6 +82,9 @@ type Options struct {
 	// After is the highest number that the run has used before: see Highest.
 	After int64
 
+	// Abort, when it is done, ends everything at once. nil: never.
+	Abort context.Context
+
 	// Emit takes the next event; an error means that the recording has failed.
 	Emit func(trace.Event) error
 
@@ -122,6 +125,9 @@ func (o *Options) complete() {
 	}
 	if o.Timeout == 0 {
 		o.Timeout = DefaultTimeout
+	}
+	if o.Abort == nil {
+		o.Abort = context.Background()
 	}
 }
 

@@ -24,7 +24,7 @@ func newReader(s *session, work func(context.Context, *link) error) *reader {
 func (r *reader) run(ctx context.Context, every time.Duration) {
 	for {
 		begin := time.Now()
-		r.round(ctx)
+		r.round()
 		if !pause(ctx, max(0, every-time.Since(begin))) {
 			return
 		}
@@ -33,8 +33,8 @@ func (r *reader) run(ctx context.Context, every time.Duration) {
 
 // round works once on every instance that can be reached. The end of the
 // recording does not break it off.
-func (r *reader) round(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.o.Timeout)
+func (r *reader) round() {
+	ctx, cancel := context.WithTimeout(r.o.Abort, r.o.Timeout)
 	defer cancel()
 	known, err := r.dir.list(ctx)
 	if err != nil {

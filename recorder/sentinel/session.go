@@ -64,10 +64,10 @@ func (s *session) runWorkload(ctx context.Context) {
 		s.end(ctx, end)
 		return
 	}
-	final, cancel := context.WithTimeout(context.WithoutCancel(ctx), finalReadTimeout)
+	final, cancel := context.WithTimeout(s.o.Abort, finalReadTimeout)
 	defer cancel()
 	end.FinalRead = set.final(final, r)
-	if err := w.clean(context.WithoutCancel(ctx)); err != nil {
+	if err := w.clean(); err != nil {
 		end.Error = err.Error()
 		s.o.Notify("sentinel of %s: its schema is left behind: %v; remove it with DROP SCHEMA %s CASCADE",
 			s.label(), err, quote(s.schema()))

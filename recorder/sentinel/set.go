@@ -122,7 +122,7 @@ func (r *setReader) final(ctx context.Context, all *reader) bool {
 	r.ending = true
 	r.mu.Unlock()
 	for {
-		all.round(ctx)
+		all.round()
 		r.mu.Lock()
 		read := r.primary
 		r.mu.Unlock()

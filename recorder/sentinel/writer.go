@@ -27,6 +27,7 @@ type writer struct {
 }
 
 func (w *writer) run(ctx context.Context) {
+	w.skip()
 	every := time.Duration(float64(time.Second) / w.o.Rate)
 	tick := time.NewTicker(every)
 	defer tick.Stop()
@@ -36,17 +37,32 @@ func (w *writer) run(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		w.attempt(ctx)
+		w.attempt()
 		if w.link == nil && !pause(ctx, max(0, reconnectRest-every)) {
 			return
 		}
 	}
 }
 
+// skip leaves out what a recorder that was killed may have written after the
+// last number that is in the trace: as much as it writes in a second.
+func (w *writer) skip() {
+	if w.o.After == 0 {
+		return
+	}
+	for range 10 + int(w.o.Rate) {
+		now := w.o.Now()
+		w.emit(Unknown, now, now, outcome{
+			Workload: Workload, N: w.next, Error: "the recorder was stopped: it may have been written before",
+		})
+		w.next++
+	}
+}
+
 // attempt writes the next number and records what became of it. The end of the
 // recording does not break it off: that would make its outcome unknown.
-func (w *writer) attempt(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), w.o.Timeout)
+func (w *writer) attempt() {
+	ctx, cancel := context.WithTimeout(w.o.Abort, w.o.Timeout)
 	defer cancel()
 	n := w.next
 	w.next++
@@ -252,8 +268,8 @@ func (w *writer) hangUp() {
 }
 
 // clean removes the schema.
-func (w *writer) clean(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, cleanupTimeout)
+func (w *writer) clean() error {
+	ctx, cancel := context.WithTimeout(w.o.Abort, cleanupTimeout)
 	defer cancel()
 	if w.link == nil {
 		if err := w.find(ctx); err != nil {

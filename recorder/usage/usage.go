@@ -42,6 +42,9 @@ type Options struct {
 	// API asks the API server.
 	API *kube.Client
 
+	// Abort, when it is done, ends everything at once. nil: never.
+	Abort context.Context
+
 	// Emit takes the next event; an error means that the recording has failed.
 	Emit func(trace.Event) error
 
@@ -61,6 +64,9 @@ func Run(ctx context.Context, o Options) {
 	if o.Every == 0 {
 		o.Every = DefaultEvery
 	}
+	if o.Abort == nil {
+		o.Abort = context.Background()
+	}
 	s := &sampler{
 		Options: o, last: map[string]sample{}, silent: map[string]int{}, failed: map[string]string{}, denied: map[string]time.Duration{},
 	}
@@ -71,7 +77,7 @@ func Run(ctx context.Context, o Options) {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), requestTimeout)
+			last, cancel := context.WithTimeout(o.Abort, requestTimeout)
 			defer cancel()
 			s.round(last)
 			return
