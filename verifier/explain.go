@@ -29,7 +29,7 @@ const (
 	// searched: as many as the text report tells in full.
 	sliced = 20
 	// sliceBudget is what all slices of one policy may cost together, about a second.
-	sliceBudget = 2 * slice.Budget
+	sliceBudget = 4 * slice.Budget
 )
 
 // explainer adds to findings what a reader needs to believe them.

@@ -21,7 +21,7 @@
 //
 // # Cost
 //
-// The question is asked many times. One asking costs as much as the document has
-// points; the budget limits the sum. Costs are counted and not measured, so that
+// The question is asked many times. One asking costs more the more points the
+// document has; the budget limits the sum. Costs are counted and not measured, so that
 // the same document always gives the same slice.
 package slice

@@ -9,10 +9,14 @@ import (
 
 // Budget is a cost (see the package documentation) that is enough for thousands
 // of questions about small documents and takes a fraction of a second for large ones.
-const Budget = 200_000
+const Budget = 100_000
 
 // perQuestion is what asking costs however small the document is, in points.
 const perQuestion = 20
+
+// cost is what one question about a document of n points costs: many policies
+// compare each point with the others.
+func cost(n int) int { return perQuestion + n + n*n/64 }
 
 // Point is one element of an array that was kept.
 type Point struct {
@@ -198,7 +202,7 @@ func (r *reducer) start(hints []func(value any) bool) bool {
 				r.keep(i)
 			}
 		}
-		if r.budget -= perQuestion + r.size(); r.budget < 0 {
+		if r.budget -= cost(r.size()); r.budget < 0 {
 			break
 		}
 		if same, err := r.keeps(r.build(r.kept)); err == nil && same {
@@ -298,7 +302,7 @@ func (r *reducer) try(piece []int) (gone, ok bool) {
 	for _, i := range piece {
 		r.kept[i] = false
 	}
-	if r.budget -= perQuestion + r.size(); r.budget >= 0 {
+	if r.budget -= cost(r.size()); r.budget >= 0 {
 		if same, err := r.keeps(r.build(r.kept)); err == nil && same {
 			return true, true
 		}

@@ -95,7 +95,7 @@ func TestBudgetEndsTheSearchAndSaysSo(t *testing.T) {
 		asked++
 		list, _ := v["a"].([]any)
 		return len(list) >= 500, nil
-	}, 5000)
+	}, 20_000)
 	if r.Minimal || asked > 20 || len(r.Points) < 500 {
 		t.Errorf("minimal %t after %d questions, %d points", r.Minimal, asked, len(r.Points))
 	}
@@ -120,15 +120,15 @@ func TestHintsShortenTheSearch(t *testing.T) {
 			asked++
 			text := write(t, v)
 			return strings.Contains(text, `"n":500`) && strings.Contains(text, `"y"`), nil
-		}, slice.Budget, hints...)
+		}, 10*slice.Budget, hints...)
 	}
 	blind := search()
 	hinted := search(is("7"), is("500"))
 	if !reflect.DeepEqual(blind, hinted) || asked > 15 || len(hinted.Points) != 2 {
-		t.Errorf("%d questions, %+v, without hints %+v", asked, hinted.Points, blind.Points)
+		t.Errorf("%d questions, %d points, without hints %d", asked, len(hinted.Points), len(blind.Points))
 	}
 	if misled := search(is("7")); !reflect.DeepEqual(blind, misled) {
-		t.Errorf("a wrong hint gives %+v", misled.Points)
+		t.Errorf("a wrong hint gives %d points", len(misled.Points))
 	}
 }
 
