@@ -54,7 +54,9 @@ func TestTheSentinelIsInTheTrace(t *testing.T) {
 
 	second := attachTo(t, server, write, func(o *Options) { o.Output = first.path })
 	before := len(numbers(t, first.path, sentinel.Acknowledged))
-	second.until("acknowledged writes", func() bool { return len(numbers(t, second.path, sentinel.Acknowledged)) > before+10 })
+	second.until("acknowledged writes", func() bool {
+		return len(numbers(t, second.path, sentinel.Acknowledged)) > before+10
+	})
 	second.stop()
 	<-second.done
 	if second.err != nil || !second.cert.Sealed {
@@ -64,7 +66,8 @@ func TestTheSentinelIsInTheTrace(t *testing.T) {
 	if slices.Sort(used); len(slices.Compact(slices.Clone(used))) != len(used) {
 		t.Errorf("numbers were used twice: %v", used)
 	}
-	if skipped := numbers(t, second.path, sentinel.Unknown); len(skipped) < 100 || slices.Contains(used, skipped[len(skipped)-1]) {
+	skipped := numbers(t, second.path, sentinel.Unknown)
+	if len(skipped) < 100 || slices.Contains(used, skipped[len(skipped)-1]) {
 		t.Errorf("what the first recorder may have written is not unknown: %v", skipped)
 	}
 	lines := strings.Join(second.events(), "\n")

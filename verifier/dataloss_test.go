@@ -34,7 +34,9 @@ type story struct {
 }
 
 // run writes to a primary, lets disturb end it, and promotes its standby.
-func run(t *testing.T, synchronous bool, disturb func(primary, standby *pgtest.Server, acknowledged func() int)) failover {
+func run(
+	t *testing.T, synchronous bool, disturb func(primary, standby *pgtest.Server, acknowledged func() int),
+) failover {
 	t.Helper()
 	primary := pgtest.NewPrimary(t, "pg-1")
 	standby := primary.NewStandby(t, "pg-2")

@@ -47,7 +47,8 @@ func TestDocumentsAndTheirErrors(t *testing.T) {
 		}
 		switch r.URL.Path {
 		case "/api/v1/pods":
-			fmt.Fprintf(w, `{"kind":"PodList","apiVersion":"v1","items":[{"metadata":{"name":%q}}]}`, r.URL.Query().Get("labelSelector"))
+			fmt.Fprintf(w, `{"kind":"PodList","apiVersion":"v1","items":[{"metadata":{"name":%q}}]}`,
+				r.URL.Query().Get("labelSelector"))
 		case "/forbidden":
 			refuse(http.StatusForbidden, "Forbidden")
 		case "/broken":

@@ -279,12 +279,15 @@ func TestLinesAreReadFromTheStartAndFollowed(t *testing.T) {
 	r := record(t, map[string]*container{"pg-1": {uid: "1", lines: []string{warning("01", "a"), warning("02", "b")}}},
 		logs.Options{})
 	r.until(2)
-	r.server.change(func(pods map[string]*container) { pods["pg-1"].lines = append(pods["pg-1"].lines, warning("03", "c")) })
+	r.server.change(func(pods map[string]*container) {
+		pods["pg-1"].lines = append(pods["pg-1"].lines, warning("03", "c"))
+	})
 	r.until(3)
 	r.stop()
 	equal(t, r.messages(), "a", "b", "c")
 	first := r.of(logs.Line)[0]
-	if first.Pod != "pg-1" || first.Container != "postgres" || first.Level != "warning" || first.TS != "2026-03-01T12:00:01Z" {
+	if first.Pod != "pg-1" || first.Container != "postgres" || first.Level != "warning" ||
+		first.TS != "2026-03-01T12:00:01Z" {
 		t.Errorf("the first line is %+v", first)
 	}
 	if got := r.of(logs.Summary); len(got) != 1 || got[0].Read != 3 || got[0].Kept != 3 || got[0].KeptBytes == 0 {
@@ -300,7 +303,8 @@ func TestLinesAreReadFromTheStartAndFollowed(t *testing.T) {
 func TestABrokenStreamGoesOnWithoutDuplicates(t *testing.T) {
 	lines := []string{warning("01", "a"), warning("01", "b"), warning("01", "c"), warning("01.5", "d")}
 	text := strings.Join(lines, "\n")
-	r := record(t, map[string]*container{"pg-1": {uid: "1", lines: lines, cut: strings.Index(text, `"c"`)}}, logs.Options{})
+	cut := strings.Index(text, `"c"`)
+	r := record(t, map[string]*container{"pg-1": {uid: "1", lines: lines, cut: cut}}, logs.Options{})
 	r.until(4)
 	r.stop()
 	equal(t, r.messages(), "a", "b", "c", "d")
@@ -336,7 +340,8 @@ func TestWhatTheKubeletDoesNotKeepIsAGap(t *testing.T) {
 	}
 	slices.Sort(got)
 	equal(t, got, "pg-1 2 it was restarted more than once since its log was read",
-		`pg-2 0 the log of the container before is not to be had: previous terminated container "postgres" in pod "pg-2" not found`)
+		`pg-2 0 the log of the container before is not to be had: `+
+			`previous terminated container "postgres" in pod "pg-2" not found`)
 }
 
 func TestAPodThatIsReplacedIsAnotherPod(t *testing.T) {
@@ -462,13 +467,15 @@ func TestRealLines(t *testing.T) {
 		"2026-03-01T12:00:06Z [info] postgres: record",
 		"2026-03-01T12:00:08Z [info] postgres: record",
 		"2026-03-01T12:00:09Z [info] pg_rewind: pg_rewind: servers diverged at WAL location 0/6000000 on timeline 1",
-		"2026-03-01T12:00:10.1Z [warning] : W0301 12:00:10.100000       1 reflector.go:456] watch of *v1.Pod ended with: too old",
+		"2026-03-01T12:00:10.1Z [warning] : "+
+			"W0301 12:00:10.100000       1 reflector.go:456] watch of *v1.Pod ended with: too old",
 		"2026-03-01T12:00:11Z [panic] : panic: runtime error: invalid memory address or nil pointer dereference",
 		"2026-03-01T12:00:12Z [] : goroutine 1 [running]:",
 		"2026-03-01T12:00:13Z [warning] : the end",
 	)
 	received := r.of(logs.Line)[0]
-	if received.Fields["percentUsed"] != 77.3 || received.Fields["pod"] != "pg-2" || received.At != "2026-03-01T12:00:02.2Z" {
+	if received.Fields["percentUsed"] != 77.3 || received.Fields["pod"] != "pg-2" ||
+		received.At != "2026-03-01T12:00:02.2Z" {
 		t.Errorf("the first line is %+v", received)
 	}
 	if got := r.of(logs.Summary)[0]; got.Filtered != 3 {

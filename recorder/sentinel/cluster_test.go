@@ -132,7 +132,9 @@ func TestAClusterIsFoundAndReachedThroughTheAPIServer(t *testing.T) {
 func TestASecretThatMayNotBeReadIsAnEvent(t *testing.T) {
 	c := newCluster(t, &pgtest.Server{Name: "pg-1", Port: 1})
 	c.secret = http.StatusForbidden
-	p, stop := attach(t, sentinel.Options{Mode: sentinel.ModeRead, Namespace: "ds", API: c.api, ReadEvery: time.Millisecond})
+	p, stop := attach(t, sentinel.Options{
+		Mode: sentinel.ModeRead, Namespace: "ds", API: c.api, ReadEvery: time.Millisecond,
+	})
 	p.until(t, 1, sentinel.Unreachable, func(d datum) bool { return strings.Contains(d.Error, "is forbidden") })
 	stop()
 	if got := len(p.of(t, sentinel.Unreachable, nil)); got != 1 {

@@ -93,6 +93,8 @@
 //
 // One client writes, so elements that were lost are bounded by one connection's
 // view of a failover. The trace grows by two events a write: at 10 a second
-// about 70,000 an hour. A recorder that was killed leaves its schema behind until the
-// recording is resumed; its comment says whose it is.
+// about 70,000 an hour. A recorder that was killed leaves its schema behind until
+// the recording is resumed; its comment says whose it is. What it may have written
+// after the last number in the trace is unknown then: as many as it writes in a
+// second, and ten.
 package sentinel

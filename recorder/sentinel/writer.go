@@ -283,7 +283,9 @@ func (w *writer) clean() error {
 // able to be seen.
 func (w *writer) createSQL() string {
 	return "CREATE SCHEMA IF NOT EXISTS " + quote(w.schema()) + `;
-CREATE TABLE IF NOT EXISTS ` + w.table() + ` (n bigint NOT NULL, sum text NOT NULL, at timestamptz DEFAULT clock_timestamp());
+CREATE TABLE IF NOT EXISTS ` + w.table() + ` (
+  n bigint NOT NULL, sum text NOT NULL, at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
 COMMENT ON SCHEMA ` + quote(w.schema()) + ` IS 'made by the Hindsight recorder, which removes it when the run ends'`
 }
 

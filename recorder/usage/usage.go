@@ -68,7 +68,8 @@ func Run(ctx context.Context, o Options) {
 		o.Abort = context.Background()
 	}
 	s := &sampler{
-		Options: o, last: map[string]sample{}, silent: map[string]int{}, failed: map[string]string{}, denied: map[string]time.Duration{},
+		Options: o, last: map[string]sample{}, silent: map[string]int{},
+		failed: map[string]string{}, denied: map[string]time.Duration{},
 	}
 	tick := time.NewTicker(o.Interval)
 	defer tick.Stop()

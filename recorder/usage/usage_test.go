@@ -36,7 +36,8 @@ const pods = `{"kind": "PodList", "apiVersion": "v1", "metadata": {"resourceVers
        {"name": "pg-wal", "persistentVolumeClaim": {"claimName": "pg-1-wal"}},
        {"name": "hot-data", "persistentVolumeClaim": {"claimName": "pg-1-tbs-hot-data"}}]},
    "status": {"phase": "Running"}},
-  {"metadata": {"name": "pg-2", "namespace": "ds-e2e", "uid": "p2"}, "spec": {"nodeName": ""}, "status": {"phase": "Pending"}}
+  {"metadata": {"name": "pg-2", "namespace": "ds-e2e", "uid": "p2"},
+   "spec": {"nodeName": ""}, "status": {"phase": "Pending"}}
 ]}`
 
 // apiServer answers what the test says, and counts the rounds.

@@ -67,7 +67,8 @@ func (s *Server) NewStandby(t testing.TB, name string) *Server {
 		"-U", "postgres", "-c", "fast", "-X", "stream", "-N")
 	standby.write(t, "standby.signal", "")
 	standby.Start(t)
-	s.waitFor(t, "SELECT count(*) > 0 FROM pg_stat_replication WHERE application_name = '"+name+"' AND state = 'streaming'")
+	s.waitFor(t, "SELECT count(*) > 0 FROM pg_stat_replication WHERE state = 'streaming' AND application_name = '"+
+		name+"'")
 	return standby
 }
 
@@ -173,7 +174,8 @@ func (s *Server) Start(t testing.TB) {
 		"wal_receiver_status_interval": "1", "max_connections": "40",
 	}
 	if s.link != nil {
-		settings["primary_conninfo"] = fmt.Sprintf("host=127.0.0.1 port=%d user=postgres application_name=%s", s.link.port, s.Name)
+		settings["primary_conninfo"] = fmt.Sprintf("host=127.0.0.1 port=%d user=postgres application_name=%s",
+			s.link.port, s.Name)
 		settings["wal_retrieve_retry_interval"] = "200ms"
 	}
 	for name, value := range settings {
@@ -339,5 +341,6 @@ func (s *Server) query(sql string) (string, error) {
 }
 
 func (s *Server) dial(ctx context.Context, database string) (*pgconn.PgConn, error) {
-	return pgconn.Connect(ctx, fmt.Sprintf("host=127.0.0.1 port=%d user=postgres dbname=%s sslmode=disable", s.Port, database))
+	return pgconn.Connect(ctx,
+		fmt.Sprintf("host=127.0.0.1 port=%d user=postgres dbname=%s sslmode=disable", s.Port, database))
 }
