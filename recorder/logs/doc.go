@@ -30,10 +30,11 @@
 //
 // Their source is log. The object of lines and gaps is the pod (with no UID).
 //
-//	log           {namespace, pod, container, level, logger, msg, ts, at, truncated, fields}
-//	log.gap       {namespace, pod, container, reason, restarts}
-//	log.overflow  {lines_read, lines_kept, lines_filtered, lines_dropped, bytes_kept, bytes_dropped, bytes_budget}
-//	log.summary   the same, at the end
+//	log              {namespace, pod, container, level, logger, msg, ts, at, truncated, fields}
+//	log.gap          {namespace, pod, container, reason, restarts}
+//	log.unavailable  {namespace, pod, container, reason}  each reason once
+//	log.overflow     {lines_read, lines_kept, lines_filtered, lines_dropped, bytes_kept, bytes_dropped, bytes_budget}
+//	log.summary      the same, at the end
 //
 // ts is when the line was written by its writer's clock, at when the container
 // runtime took it by the node's, both RFC 3339. They are the same where the line

@@ -30,6 +30,7 @@ type follower struct {
 	path string // of the pod
 	at   position
 	seen int32 // restarts of the container whose log was read
+	open bool  // a stream was opened once
 }
 
 func newFollower(c *collector, p corev1.Pod, container string, since time.Time) *follower {
@@ -56,20 +57,27 @@ func (f *follower) run(ctx context.Context) {
 		case errors.Is(err, errRestarted):
 			rest = 0
 		case kube.Denied(err):
-			f.complain(ctx, "pods/log", f.line.Namespace, err)
+			f.complain(ctx, "pods/log", f.unavailable(), err)
 			rest = deniedRest
 		case err != nil && !apierrors.IsBadRequest(err): // that is a container which does not run yet
-			f.complain(ctx, "pods/log", f.line.Namespace, err)
+			f.complain(ctx, "pods/log", f.unavailable(), err)
 		}
 		if !pause(ctx, rest) {
 			break
 		}
+	}
+	if !f.open {
+		return // it will not be now
 	}
 	last, cancel := context.WithTimeout(f.Abort, lastTimeout)
 	defer cancel()
 	if _, err := f.restarts(last); err == nil {
 		_ = f.read(last, url.Values{}, nil) // what was written until the end; there may be nothing any more
 	}
+}
+
+func (f *follower) unavailable() unavailable {
+	return unavailable{Namespace: f.line.Namespace, Pod: f.line.Pod, Container: f.line.Container}
 }
 
 // restarts asks how often the container was restarted.
@@ -148,6 +156,7 @@ func (f *follower) read(ctx context.Context, query url.Values, check func() erro
 		return err
 	}
 	defer body.Close()
+	f.open = true
 	if check != nil {
 		if err := check(); err != nil {
 			return err

@@ -3,6 +3,7 @@ package logs
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/url"
 	"sync"
 	"time"
@@ -15,10 +16,11 @@ import (
 
 // The types of the events.
 const (
-	Line     trace.Type = "log"
-	Gap      trace.Type = "log.gap"
-	Overflow trace.Type = "log.overflow"
-	Summary  trace.Type = "log.summary"
+	Line        trace.Type = "log"
+	Gap         trace.Type = "log.gap"
+	Unavailable trace.Type = "log.unavailable"
+	Overflow    trace.Type = "log.overflow"
+	Summary     trace.Type = "log.summary"
 )
 
 // DefaultBudget is what the lines of one run may take, in bytes of their events.
@@ -78,7 +80,7 @@ func Run(ctx context.Context, o Options) {
 	if o.Abort == nil {
 		o.Abort = context.Background()
 	}
-	c := &collector{Options: o, followers: map[string]*follower{}, denied: map[string]bool{}}
+	c := &collector{Options: o, followers: map[string]*follower{}, told: map[string]bool{}}
 	var following sync.WaitGroup
 	for {
 		c.discover(ctx, &following)
@@ -105,9 +107,9 @@ type collector struct {
 	Options
 	followers map[string]*follower // by container
 
-	mu     sync.Mutex
-	count  counts
-	denied map[string]bool
+	mu    sync.Mutex
+	count counts
+	told  map[string]bool // what was complained of
 }
 
 // counts is the Data of Overflow and Summary. Lines are those of the containers;
@@ -134,7 +136,7 @@ func (c *collector) discover(ctx context.Context, following *sync.WaitGroup) {
 	for _, s := range c.selections() {
 		pods, err := c.pods(ctx, s)
 		if err != nil {
-			c.complain(ctx, "pods", s.namespace, err)
+			c.complain(ctx, "pods", unavailable{Namespace: s.namespace}, err)
 			continue
 		}
 		for _, p := range pods {
@@ -171,28 +173,42 @@ func (c *collector) pods(ctx context.Context, s selection) ([]corev1.Pod, error)
 	return list.Items, err
 }
 
-// complain writes a refusal into the certificate, and tells of other failures,
+// unavailable is the Data of Unavailable.
+type unavailable struct {
+	Namespace string `json:"namespace"`
+	Pod       string `json:"pod,omitempty"`
+	Container string `json:"container,omitempty"`
+	Reason    string `json:"reason"`
+}
+
+// complain writes a refusal into the certificate, and records other failures,
 // once each.
-func (c *collector) complain(ctx context.Context, resource, namespace string, err error) {
+func (c *collector) complain(ctx context.Context, resource string, u unavailable, err error) {
 	if ctx.Err() != nil {
 		return
 	}
-	key := resource + "/" + namespace + "/" + err.Error()
+	u.Reason = err.Error()
+	key := fmt.Sprint(resource, u)
 	if kube.Denied(err) {
-		key = resource + "/" + namespace
+		key = resource + "/" + u.Namespace
 	}
 	c.mu.Lock()
-	known := c.denied[key]
-	c.denied[key] = true
+	known := c.told[key]
+	c.told[key] = true
 	c.mu.Unlock()
-	if known {
-		return
-	}
-	c.Notify("logs: %s: %v", resource, err)
-	if kube.Denied(err) {
+	switch {
+	case known:
+	case kube.Denied(err):
+		c.Notify("logs: %s is denied: %v", resource, err)
 		c.emit(trace.Stream, trace.Object{
-			Resource: trace.Resource{Version: "v1", Resource: "pods/log"}, Namespace: namespace,
-		}, trace.StreamRecord{State: trace.StreamDenied, Reason: err.Error()})
+			Resource: trace.Resource{Version: "v1", Resource: "pods/log"}, Namespace: u.Namespace,
+		}, trace.StreamRecord{State: trace.StreamDenied, Reason: u.Reason})
+	default:
+		object := trace.Object{}
+		if u.Pod != "" {
+			object = podOf(u.Namespace, u.Pod)
+		}
+		c.emit(Unavailable, object, u)
 	}
 }
 

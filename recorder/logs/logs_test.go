@@ -32,7 +32,8 @@ type container struct {
 	previous []string // of the container before
 	waiting  bool     // never started
 	denied   bool
-	cut      int // bytes after which a following stream is cut off; 0: never
+	broken   bool // the kubelet cannot be reached
+	cut      int  // bytes after which a following stream is cut off; 0: never
 }
 
 // apiServer serves pods and their logs as a real one does.
@@ -97,6 +98,8 @@ func (s *apiServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprint(w, podJSON(name, &copied))
 	case copied.denied:
 		refuse(w, http.StatusForbidden, "Forbidden", `cannot get resource "pods/log"`)
+	case copied.broken:
+		refuse(w, http.StatusBadGateway, "", "the kubelet is away")
 	case r.URL.Query().Get("previous") == "true" && copied.previous == nil:
 		refuse(w, http.StatusBadRequest, "BadRequest", `previous terminated container "postgres" in pod "`+name+`" not found`)
 	case r.URL.Query().Get("previous") == "true":
@@ -381,6 +384,22 @@ func TestARefusalIsInTheRecord(t *testing.T) {
 		t.Errorf("streams %+v, want one that is denied", got)
 	}
 	equal(t, r.messages(), "b")
+}
+
+func TestAFailureIsTold(t *testing.T) {
+	r := record(t, map[string]*container{
+		"pg-1": {uid: "1", broken: true},
+		"pg-2": {uid: "2", lines: []string{warning("01", "b")}},
+	}, logs.Options{})
+	r.until(1)
+	for end := time.Now().Add(time.Minute); len(r.of(logs.Unavailable)) == 0 && time.Now().Before(end); {
+		time.Sleep(time.Millisecond)
+	}
+	r.stop()
+	got := r.of(logs.Unavailable)
+	if len(got) != 1 || got[0].Pod != "pg-1" || !strings.Contains(got[0].Reason, "kubelet") {
+		t.Errorf("unavailable: %+v", got)
+	}
 }
 
 func TestTheBudgetIsKept(t *testing.T) {

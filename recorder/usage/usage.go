@@ -56,7 +56,7 @@ type Options struct {
 }
 
 // Run samples until ctx ends, and once more then: the end of a run is what its
-// last growth is judged by.
+// last growth is judged by. What did not answer before is not waited for again.
 func Run(ctx context.Context, o Options) {
 	if o.Interval == 0 {
 		o.Interval = DefaultInterval
@@ -80,6 +80,7 @@ func Run(ctx context.Context, o Options) {
 		case <-ctx.Done():
 			last, cancel := context.WithTimeout(o.Abort, requestTimeout)
 			defer cancel()
+			s.ending = true
 			s.round(last)
 			return
 		}
@@ -89,6 +90,7 @@ func Run(ctx context.Context, o Options) {
 // sampler knows what was recorded last.
 type sampler struct {
 	Options
+	ending bool // this is the last round
 
 	mu     sync.Mutex
 	last   map[string]sample        // by claim
@@ -180,8 +182,9 @@ func (s *sampler) instance(ctx context.Context, p corev1.Pod) []sample {
 func (s *sampler) ask(ctx context.Context, resource, path string, f failure, out any) bool {
 	s.mu.Lock()
 	at, denied := s.denied[resource]
+	_, failed := s.failed[f.key()]
 	s.mu.Unlock()
-	if denied && s.Now()-at < deniedRest {
+	if denied && s.Now()-at < deniedRest || s.ending && failed {
 		return false
 	}
 	limited, cancel := context.WithTimeout(ctx, requestTimeout)
