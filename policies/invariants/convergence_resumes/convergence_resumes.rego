@@ -9,7 +9,7 @@
 #
 #   An expansion that nothing interrupted does not exercise the policy, but one that
 #   is never completed contradicts it all the same. One that was still open when its
-#   cluster was deleted is not judged, only told of.
+#   cluster was deleted in time is not judged, only told of.
 # entrypoint: true
 # scope: package
 # schemas:
@@ -95,6 +95,15 @@ violation contains {
 	input.until_ns - _start.ns > _complete
 }
 
+# Torn down unfinished, but only after it should have been completed.
+violation contains {
+	"code": _code, "seq": {input.begin.seq, _start.seq, input.end.seq},
+	"got": input.end.not_before_ns - _start.ns, "want": _complete, "unit": "ns",
+} if {
+	_torn_down
+	input.end.not_before_ns - _start.ns > _complete
+}
+
 violation contains {
 	"code": "completed_late", "seq": {input.begin.seq, _start.seq, input.end.seq},
 	"got": input.end.not_before_ns - _start.ns, "want": _complete, "unit": "ns",
@@ -156,8 +165,8 @@ unknown contains {
 }
 
 unknown contains {"reason": "deleted", "seq": {input.begin.seq, input.end.seq, input.left_seq}} if {
-	_in_scope
 	_torn_down
+	input.end.not_before_ns - _start.ns <= _complete
 }
 
 unknown contains {"reason": "clock", "seq": {input.begin.seq, _start.seq, input.end.seq}} if {

@@ -64,12 +64,19 @@ test_interrupted[name] if {
 		"completed just before its cluster is deleted": {
 			"change": {"until": "deleted", "left": true, "left_seq": 70, "left_ns": 61 * _s}, "want": _held,
 		},
-		"completed late by the loss of the last volume, just before its cluster is deleted": {
+		"unfinished to the last, when the last volume goes away just before its cluster": {
+			"change": {
+				"end": fixture.moment(60, 2430), "closed_by": "volume_left", "until": "deleted", "left": true,
+				"left_seq": 70, "left_ns": 2432 * _s,
+			},
+			"want": _doubt(_held, "deleted", {10, 60, 70}),
+		},
+		"unfinished too long, when the last volume goes away just before its cluster": {
 			"change": {
 				"end": fixture.moment(60, 2431), "closed_by": "volume_left", "until": "deleted", "left": true,
 				"left_seq": 70, "left_ns": 2432 * _s,
 			},
-			"want": _doubt(_held, "deleted", {10, 60, 70}),
+			"want": _late(_held, "stuck", {10, 13, 60}, 2401, 2400),
 		},
 		"completed late without an interruption": {
 			"change": {"disruptions": [], "end": fixture.moment(60, 9000)}, "want": _vacuous,

@@ -2,9 +2,9 @@
 # title: What is done is not done again
 # description: |
 #   A size that was reached is not acted on a second time: no second action to the
-#   same or a smaller size after a successful one, no request set to a value that the
-#   claim had before, no write to a claim that changes nothing but its version, and
-#   no instance's pod or claim replaced again and again.
+#   same or a smaller size after a successful one, no request raised to a value that
+#   the claim had before, no write to a claim that changes nothing but its version,
+#   and no instance's pod or claim replaced again and again.
 #
 #   It is exercised by each expansion that was completed and then watched for at
 #   least one evaluation of the operator. Pods that leave a cordoned node are not
@@ -22,13 +22,13 @@
 #   severity: major
 #   codes:
 #     action_repeated: the status records a second action to a size that an action had reached already
-#     request_repeated: a request was set to a value that it had before
+#     request_repeated: a request was raised to a value that it had before
 #     patch_repeated: a claim was written again though nothing about it changed
 #     pod_replaced_repeatedly: one instance's pod was replaced again and again
 #     volume_replaced_repeatedly: claims of the group were destroyed and replaced again and again
 #   reasons:
 #     gap: events are missing, so a repetition may not have been seen
-#   mutants: [repeat_action, duplicate, reorder, shrink, gap_done]
+#   mutants: [repeat_action, duplicate, reorder, gap_done]
 package invariants.idempotency
 
 import data.lib.rises
@@ -71,7 +71,7 @@ violation contains {
 } if {
 	_in_scope
 	some again in input.requests
-	again.how == "changed"
+	again.to > again.from
 	earlier := [request |
 		some request in input.requests
 		request.uid == again.uid

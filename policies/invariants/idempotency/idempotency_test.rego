@@ -97,6 +97,8 @@ test_requests[name] if {
 		"of one claim": {"first": {}, "again": {}, "want": _request_repeated},
 		"of another claim of the name": {"first": {"uid": "u0"}, "again": {}, "want": _none},
 		"of another size": {"first": {"to": 5 * _gib}, "again": {}, "want": _none},
+		"by shrinking, which is none of this": {"first": {}, "again": {"from": 3 * _gib}, "want": _none},
+		"without a difference": {"first": {}, "again": {"from": 2 * _gib}, "want": _none},
 		"in other words": {"first": {}, "again": {"how": "rewritten", "from": 2 * _gib}, "want": _violated({
 			"code": "patch_repeated", "seq": {9}, "volume": "pg-1",
 			"got": 2 * _gib, "want": 2 * _gib, "unit": "bytes",
