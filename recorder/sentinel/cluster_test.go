@@ -102,6 +102,7 @@ func (c *cluster) change(f func()) {
 }
 
 func TestAClusterIsFoundAndReachedThroughTheAPIServer(t *testing.T) {
+	t.Parallel()
 	primary := pgtest.NewPrimary(t, "not-the-name-of-the-pod")
 	primary.Name = "pg-1"
 	standby := primary.NewStandby(t, "pg-2")
@@ -130,6 +131,7 @@ func TestAClusterIsFoundAndReachedThroughTheAPIServer(t *testing.T) {
 }
 
 func TestASecretThatMayNotBeReadIsAnEvent(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t, &pgtest.Server{Name: "pg-1", Port: 1})
 	c.secret = http.StatusForbidden
 	p, stop := attach(t, sentinel.Options{
@@ -143,6 +145,7 @@ func TestASecretThatMayNotBeReadIsAnEvent(t *testing.T) {
 }
 
 func TestTheEndOfAClusterEndsItsSentinel(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t, &pgtest.Server{Name: "pg-1", Port: 1})
 	p, stop := attach(t, sentinel.Options{Mode: sentinel.ModeWrite, Namespace: "ds", API: c.api})
 	p.until(t, 1, sentinel.Unreachable, func(d datum) bool { return strings.Contains(d.Error, "refused") })

@@ -145,6 +145,7 @@ func attach(t *testing.T, o sentinel.Options) (*tape, func()) {
 const schema = "hindsight_ds_e2e_20260102t030405z_ab_9z"
 
 func TestEveryAttemptIsRecordedAndReadBack(t *testing.T) {
+	t.Parallel()
 	primary := pgtest.NewPrimary(t, "pg-1")
 	standby := primary.NewStandby(t, "pg-2")
 	p, stop := attach(t, sentinel.Options{
@@ -192,6 +193,7 @@ func TestEveryAttemptIsRecordedAndReadBack(t *testing.T) {
 }
 
 func TestWhatIsFoundIsTold(t *testing.T) {
+	t.Parallel()
 	primary := pgtest.NewPrimary(t, "pg-1")
 	p, stop := attach(t, sentinel.Options{
 		Mode: sentinel.ModeWrite, URL: pgtest.URL(primary), Rate: 100, ReadEvery: time.Hour,
@@ -211,6 +213,7 @@ func TestWhatIsFoundIsTold(t *testing.T) {
 }
 
 func TestATableThatIsGoneHasNoElements(t *testing.T) {
+	t.Parallel()
 	primary := pgtest.NewPrimary(t, "pg-1")
 	p, stop := attach(t, sentinel.Options{
 		Mode: sentinel.ModeWrite, URL: pgtest.URL(primary), Rate: 100, ReadEvery: 100 * time.Millisecond,
@@ -225,6 +228,7 @@ func TestATableThatIsGoneHasNoElements(t *testing.T) {
 }
 
 func TestAWriteThatWaitsForAStandbyIsUnknown(t *testing.T) {
+	t.Parallel()
 	primary := pgtest.NewPrimary(t, "pg-1")
 	standby := primary.NewStandby(t, "pg-2")
 	primary.SetSynchronous(t, "*")
@@ -254,6 +258,7 @@ func TestAWriteThatWaitsForAStandbyIsUnknown(t *testing.T) {
 }
 
 func TestACancelledWaitForAStandbyIsNoAcknowledgement(t *testing.T) {
+	t.Parallel()
 	primary := pgtest.NewPrimary(t, "pg-1")
 	standby := primary.NewStandby(t, "pg-2")
 	primary.SetSynchronous(t, "*")
@@ -272,6 +277,7 @@ func TestACancelledWaitForAStandbyIsNoAcknowledgement(t *testing.T) {
 }
 
 func TestAfterAFailoverTheSentinelGoesOn(t *testing.T) {
+	t.Parallel()
 	primary := pgtest.NewPrimary(t, "pg-1")
 	standby := primary.NewStandby(t, "pg-2")
 	p, stop := attach(t, sentinel.Options{
@@ -296,6 +302,7 @@ func TestAfterAFailoverTheSentinelGoesOn(t *testing.T) {
 }
 
 func TestByDefaultTablesAreOnlyRead(t *testing.T) {
+	t.Parallel()
 	primary := pgtest.NewPrimary(t, "pg-1")
 	standby := primary.NewStandby(t, "pg-2")
 	primary.Exec(t, "CREATE TABLE sentinel_rows AS SELECT g AS id, md5(g::text) AS sum FROM generate_series(1, 10) g")
