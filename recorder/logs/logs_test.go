@@ -351,11 +351,11 @@ func TestAPodThatIsReplacedIsAnotherPod(t *testing.T) {
 	r := record(t, map[string]*container{"pg-1": {uid: "1", lines: []string{warning("05", "a")}}}, logs.Options{})
 	r.until(1)
 	r.server.change(func(pods map[string]*container) {
-		pods["pg-1"] = &container{uid: "2", lines: []string{warning("01", "its clock is behind")}}
+		pods["pg-1"] = &container{uid: "2", lines: []string{warning("01", "behind"), warning("09", "ahead")}}
 	})
-	r.until(2)
+	r.until(3)
 	r.stop()
-	equal(t, r.messages(), "a", "its clock is behind")
+	equal(t, r.messages(), "a", "behind", "ahead")
 }
 
 func TestAContainerThatDoesNotRunYetIsWaitedFor(t *testing.T) {
