@@ -11,9 +11,18 @@ import (
 
 // The file is what vanilla OPA is given; the verifier makes its own.
 func TestTheCapabilitiesFileIsWhatTheVerifierAllows(t *testing.T) {
+	raw, err := json.Marshal(policy.Capabilities())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all any
+	if err := json.Unmarshal(raw, &all); err != nil {
+		t.Fatal(err)
+	}
+	withoutProse(all)
 	var want bytes.Buffer
 	e := json.NewEncoder(&want)
-	if err := e.Encode(policy.Capabilities()); err != nil {
+	if err := e.Encode(all); err != nil {
 		t.Fatal(err)
 	}
 	const name = "capabilities.json"
@@ -28,5 +37,21 @@ func TestTheCapabilitiesFileIsWhatTheVerifierAllows(t *testing.T) {
 	}
 	if !bytes.Equal(got, want.Bytes()) {
 		t.Errorf("%s is out of date; write it again with UPDATE=1 go test ./policies", name)
+	}
+}
+
+// withoutProse removes OPA's manual from its signatures.
+func withoutProse(v any) {
+	switch v := v.(type) {
+	case map[string]any:
+		delete(v, "description")
+		delete(v, "categories")
+		for _, part := range v {
+			withoutProse(part)
+		}
+	case []any:
+		for _, part := range v {
+			withoutProse(part)
+		}
 	}
 }
