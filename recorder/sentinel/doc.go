@@ -97,4 +97,11 @@
 // the recording is resumed; its comment says whose it is. What it may have written
 // after the last number in the trace is unknown then: as many as it writes in a
 // second, and ten.
+//
+// # No client that is in the way
+//
+// A server that is told to shut down waits for its clients first, under
+// CloudNativePG for up to three minutes. So no connection is kept for longer than
+// two seconds, and between rounds that are further apart there is none: a
+// failover is held up by that at most.
 package sentinel

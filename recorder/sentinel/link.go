@@ -22,11 +22,19 @@ const (
 // link is a connection to one instance.
 type link struct {
 	conn     *pgconn.PgConn
+	since    time.Time
 	key      string // of the instance
 	instance string // its name
 	facts    facts
 	warning  string // the last one that the server sent
 }
+
+// linkLifetime is how long a connection is kept. A server that is told to shut
+// down waits for its clients first, up to three minutes under CloudNativePG: an
+// observer that stayed connected would hold up the failover that it observes.
+const linkLifetime = 2 * time.Second
+
+func (l *link) old() bool { return time.Since(l.since) >= linkLifetime }
 
 // facts are what a server says about itself.
 type facts struct {
@@ -63,7 +71,7 @@ const positionSQL = `SELECT pg_current_wal_lsn(), left(pg_walfile_name(pg_curren
 
 // connect opens a connection and learns who answers.
 func connect(ctx context.Context, i instance, names map[string]string, application string) (*link, error) {
-	l := &link{key: i.key}
+	l := &link{key: i.key, since: time.Now()}
 	config := i.config.Copy()
 	config.RuntimeParams["application_name"] = application
 	config.OnNotice = func(_ *pgconn.PgConn, n *pgconn.Notice) {

@@ -9,12 +9,13 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// reader keeps a connection to every instance and works on all of them in
-// rounds, side by side.
+// reader works on all instances in rounds, side by side. It keeps a connection
+// no longer than linkLifetime.
 type reader struct {
 	*session
 	work  func(ctx context.Context, l *link) error // an error ends the connection
 	links map[string]*link
+	every time.Duration // from round to round
 }
 
 func newReader(s *session, work func(context.Context, *link) error) *reader {
@@ -22,6 +23,7 @@ func newReader(s *session, work func(context.Context, *link) error) *reader {
 }
 
 func (r *reader) run(ctx context.Context, every time.Duration) {
+	r.every = every
 	for {
 		begin := time.Now()
 		r.round()
@@ -51,7 +53,11 @@ func (r *reader) round() {
 	working.Wait()
 	r.close() // what is left belongs to instances that are gone
 	for _, l := range links {
-		if l != nil {
+		switch {
+		case l == nil:
+		case r.every > linkLifetime || l.old():
+			l.close()
+		default:
 			r.links[l.key] = l
 		}
 	}

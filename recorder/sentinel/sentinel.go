@@ -47,7 +47,7 @@ func Run(ctx context.Context, o Options) error {
 }
 
 func newSession(o *Options, object trace.Object, dir directory) *session {
-	return &session{o: o, object: object, dir: dir, down: map[string]bool{}}
+	return &session{o: o, object: object, dir: dir, down: map[string]bool{}, up: map[string]connection{}}
 }
 
 // life is one life of a Cluster.

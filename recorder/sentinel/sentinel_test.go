@@ -301,6 +301,20 @@ func TestAfterAFailoverTheSentinelGoesOn(t *testing.T) {
 	}
 }
 
+func TestAServerThatIsToldToStopIsNotHeldUp(t *testing.T) {
+	t.Parallel()
+	for _, mode := range []sentinel.Mode{sentinel.ModeRead, sentinel.ModeWrite} {
+		primary := pgtest.NewPrimary(t, "pg-1")
+		p, stop := attach(t, sentinel.Options{Mode: mode, URL: pgtest.URL(primary), Rate: 50})
+		p.until(t, 1, sentinel.Connected, nil)
+		primary.StopPolitely(t) // waits for its clients to go
+		p.until(t, 1, sentinel.Unreachable, nil)
+		primary.Start(t)
+		p.until(t, 2, sentinel.Connected, nil)
+		stop()
+	}
+}
+
 func TestByDefaultTablesAreOnlyRead(t *testing.T) {
 	t.Parallel()
 	primary := pgtest.NewPrimary(t, "pg-1")

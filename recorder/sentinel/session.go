@@ -22,9 +22,10 @@ type session struct {
 	dir    directory
 
 	mu       sync.Mutex
-	timeline int64           // the highest that a primary was on
-	ready    bool            // the table of the workload exists
-	down     map[string]bool // what is unreachable and was said to be
+	timeline int64                 // the highest that a primary was on
+	ready    bool                  // the table of the workload exists
+	down     map[string]bool       // what is unreachable and was said to be
+	up       map[string]connection // what is reached, as it was last said to be
 }
 
 func (s *session) label() string {
@@ -114,13 +115,22 @@ func (s *session) isPrimary(f facts) bool {
 	return true
 }
 
-// reached records that a connection was made.
+// reached records that an instance answers: once, until it is lost, or is
+// another than before.
 func (s *session) reached(role, key string, l *link) {
+	is := l.connection(role)
+	same := is
+	same.LSN = ""
 	s.mu.Lock()
 	delete(s.down, role+key)
+	known := s.up[role+key] == same
+	s.up[role+key] = same
 	s.mu.Unlock()
+	if known {
+		return
+	}
 	now := s.o.Now()
-	s.emit(Connected, now, now, l.connection(role))
+	s.emit(Connected, now, now, is)
 }
 
 // lost records that an instance, or the cluster, cannot be reached: once, until
@@ -129,6 +139,7 @@ func (s *session) lost(role, key, name string, err error) {
 	s.mu.Lock()
 	known := s.down[role+key]
 	s.down[role+key] = true
+	delete(s.up, role+key)
 	s.mu.Unlock()
 	if known {
 		return

@@ -70,6 +70,9 @@ func (w *writer) attempt() {
 	since := w.o.Now()
 	w.emit(Invoked, since, since, invocation{Workload, n})
 	result := outcome{Workload: Workload, N: n}
+	if w.link != nil && w.link.old() {
+		w.hangUp()
+	}
 	if w.link == nil {
 		if err := w.connect(ctx); err != nil {
 			w.count.Failed++

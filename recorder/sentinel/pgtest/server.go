@@ -259,6 +259,15 @@ func (s *Server) Stop(t testing.TB) {
 	<-s.exited
 }
 
+// StopPolitely ends the server as a pod's deletion does: once its clients have gone.
+func (s *Server) StopPolitely(t testing.TB) {
+	t.Helper()
+	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	<-s.exited
+}
+
 // Promote makes a primary of a standby, and waits until it is.
 func (s *Server) Promote(t testing.TB) {
 	t.Helper()
