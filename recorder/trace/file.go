@@ -103,6 +103,20 @@ func loadChunks(b *bbolt.Bucket, load func(first uint32, raw []byte) error) erro
 	})
 }
 
+// eachBlock calls visit for the blocks of a bucket, in order.
+func eachBlock(tx *bbolt.Tx, bucket []byte, visit func(*block) error) error {
+	return tx.Bucket(bucket).ForEach(func(k, v []byte) error {
+		if len(k) != 8 {
+			return fmt.Errorf("%w: a block key has %d bytes", ErrFormat, len(k))
+		}
+		b, err := parseBlock(seqOf(k), v)
+		if err != nil {
+			return err
+		}
+		return visit(b)
+	})
+}
+
 // loadDictionaries reads the paths and the objects.
 func loadDictionaries(tx *bbolt.Tx) (*dictionary, *objectTable, error) {
 	paths, objects := newDictionary(), newObjectTable()

@@ -130,14 +130,7 @@ func (r *Reader) load(tx *bbolt.Tx) error {
 func (r *Reader) indexBlocks(tx *bbolt.Tx) error {
 	next := uint64(1)
 	for _, bucket := range [][]byte{bucketBlocks, bucketTail} {
-		err := tx.Bucket(bucket).ForEach(func(k, v []byte) error {
-			if len(k) != 8 {
-				return fmt.Errorf("%w: a block key has %d bytes", ErrFormat, len(k))
-			}
-			b, err := parseBlock(seqOf(k), v)
-			if err != nil {
-				return err
-			}
+		err := eachBlock(tx, bucket, func(b *block) error {
 			if b.first != next {
 				return fmt.Errorf("%w: event %d follows event %d: blocks are missing", ErrFormat, b.first, next-1)
 			}

@@ -211,11 +211,7 @@ func emptyBucket(tx *bbolt.Tx, name []byte) error {
 // as well.
 func (w *Writer) loadHistory(tx *bbolt.Tx) error {
 	p := w.newReplay()
-	err := tx.Bucket(bucketBlocks).ForEach(func(k, v []byte) error {
-		b, err := parseBlock(seqOf(k), v)
-		if err != nil {
-			return err
-		}
+	err := eachBlock(tx, bucketBlocks, func(b *block) error {
 		if err := w.serve(b); err != nil {
 			return err
 		}
@@ -227,11 +223,7 @@ func (w *Writer) loadHistory(tx *bbolt.Tx) error {
 	if err != nil {
 		return err
 	}
-	err = tx.Bucket(bucketTail).ForEach(func(k, v []byte) error {
-		b, err := parseBlock(seqOf(k), v)
-		if err != nil {
-			return err
-		}
+	err = eachBlock(tx, bucketTail, func(b *block) error {
 		return p.run(b, func(r *record) error {
 			e := w.restore(r)
 			if e.fresh {
@@ -253,8 +245,7 @@ func (w *Writer) loadHistory(tx *bbolt.Tx) error {
 // and returns the event without its content.
 func (w *Writer) restore(r *record) entry {
 	w.seq, w.time = r.seq, r.time
-	resource := w.objects.list[r.object].Resource
-	root := w.dict.children[pathKey{0, step{string(rootKey(r.typ, resource)), -1}}]
+	root := w.rootOf(r)
 	e := entry{
 		seq: r.seq, time: r.time, notBefore: r.notBefore, wall: r.wall, source: r.source, typ: r.typ,
 		inferred: r.inferred, object: r.object, root: root, fresh: r.fresh,
@@ -284,6 +275,12 @@ func (w *Writer) serve(b *block) error {
 		return err
 	}
 	return w.shared.serve(b.first, payload)
+}
+
+// rootOf returns the root of the paths of an event that is in the file.
+func (w *Writer) rootOf(r *record) uint32 {
+	key := rootKey(r.typ, w.objects.list[r.object].Resource)
+	return w.dict.children[pathKey{0, step{string(key), -1}}]
 }
 
 func (w *Writer) newReplay() *replay {
@@ -529,15 +526,10 @@ func (w *Writer) loadSeen() error {
 	p.mask = mask
 	return w.db.View(func(tx *bbolt.Tx) error {
 		for _, name := range [][]byte{bucketBlocks, bucketTail} {
-			err := tx.Bucket(name).ForEach(func(k, v []byte) error {
-				b, err := parseBlock(seqOf(k), v)
-				if err != nil {
-					return err
-				}
+			err := eachBlock(tx, name, func(b *block) error {
 				return p.run(b, func(r *record) error {
 					if r.typ.IsObject() {
-						key := rootKey(r.typ, w.objects.list[r.object].Resource)
-						note(r.object, r.leaves, w.dict.children[pathKey{0, step{string(key), -1}}])
+						note(r.object, r.leaves, w.rootOf(r))
 					}
 					return nil
 				})
