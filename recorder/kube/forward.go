@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/client-go/tools/portforward"
@@ -94,6 +95,10 @@ func dialForward(dialer httpstream.Dialer, port int) (net.Conn, error) {
 	return newForwarded(streams, complaints, data), nil
 }
 
+// lastWords is how long a connection whose data has ended waits for the reason.
+// The kubelet closes both streams together.
+const lastWords = time.Second
+
 // forwarded is a stream as a net.Conn. The pipe gives it the deadlines that
 // streams do not have.
 type forwarded struct {
@@ -108,8 +113,9 @@ type forwarded struct {
 func newForwarded(streams httpstream.Connection, complaints, data httpstream.Stream) *forwarded {
 	near, far := net.Pipe()
 	f := &forwarded{Conn: near, streams: streams}
-	var heard sync.WaitGroup
-	heard.Go(func() {
+	heard := make(chan struct{})
+	go func() {
+		defer close(heard)
 		message, _ := io.ReadAll(complaints) // a broken stream says nothing
 		if text := strings.TrimSpace(string(message)); text != "" {
 			f.mu.Lock()
@@ -117,11 +123,15 @@ func newForwarded(streams httpstream.Connection, complaints, data httpstream.Str
 			f.mu.Unlock()
 			_ = data.Reset()
 		}
-	})
+	}()
 	go func() {
 		_, _ = io.Copy(far, data) // its end, however it comes, is the end of the connection
+		select {                  // frames of two streams may overtake each other: the reason may be on its way
+		case <-heard:
+		case <-time.After(lastWords):
+		}
 		_ = streams.Close()
-		heard.Wait()
+		<-heard
 		_ = far.Close()
 	}()
 	go func() {
