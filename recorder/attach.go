@@ -106,6 +106,7 @@ func (a *attachment) discover(ctx context.Context) error {
 	if a.client, err = watch.NewClient(config); err != nil {
 		return err
 	}
+	a.denials = append(a.denials, a.client.Narrow(ctx, a.targets, a.o.Namespace)...)
 	a.noteMissingNamespaces(ctx)
 	return nil
 }

@@ -29,9 +29,10 @@ func TestMain(m *testing.M) {
 }
 
 const (
-	pods   = "v1/pods"
-	leases = "coordination.k8s.io/v1/leases"
-	nodes  = "v1/nodes"
+	pods    = "v1/pods"
+	leases  = "coordination.k8s.io/v1/leases"
+	nodes   = "v1/nodes"
+	budgets = "policy/v1/poddisruptionbudgets"
 )
 
 // attached is a recording under way.
@@ -545,6 +546,33 @@ func TestWhatIsDeniedIsLeftOutAndCertified(t *testing.T) {
 	if got.Proof != trace.ProofDenied || got.Reason != "not served by this API server" {
 		t.Errorf("got %+v", got)
 	}
+}
+
+func TestBudgetsOfAllNamespacesAreRecorded(t *testing.T) {
+	s := newAPIServer(t)
+	s.put(budgets, "other/web", nil)
+	a := attachTo(t, s)
+	if got := a.end("poddisruptionbudgets.policy"); got.Namespace != "" || got.Proof != trace.ProofComplete {
+		t.Errorf("got %+v", got)
+	}
+	same(t, a.history("poddisruptionbudgets.policy"), []string{"added poddisruptionbudgets.policy/other/web u101 at 101"})
+}
+
+func TestWhereForeignBudgetsAreDeniedThoseOfTheNamespaceAreRecorded(t *testing.T) {
+	s := newAPIServer(t)
+	s.denied[budgets+"*"] = true
+	s.put(budgets, "other/web", nil)
+	s.put(budgets, "ds/pg", nil)
+	a := attachTo(t, s)
+	a.end("pods")
+	same(t, a.history("poddisruptionbudgets.policy"), []string{"added poddisruptionbudgets.policy/ds/pg u102 at 102"})
+	var got []string
+	for _, c := range a.cert.Streams {
+		if c.Resource.Resource == "poddisruptionbudgets" {
+			got = append(got, c.Namespace+" "+c.Proof)
+		}
+	}
+	same(t, got, []string{" " + trace.ProofDenied, "ds " + trace.ProofComplete})
 }
 
 func TestWhereEverythingIsDeniedThereIsNothingToRecord(t *testing.T) {

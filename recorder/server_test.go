@@ -31,7 +31,7 @@ type apiServer struct {
 	compacted int
 	kinds     map[string]*kind // by path below /api or /apis: "v1/pods"
 	history   []change
-	denied    map[string]bool // paths that RBAC refuses
+	denied    map[string]bool // paths that RBAC refuses; with "*" behind it, in all namespaces at once
 	down      bool            // every request is refused
 	deaf      bool            // watches are refused, lists are not
 	gone410   bool            // an expired watch is refused with HTTP 410 instead of an ERROR event
@@ -58,6 +58,7 @@ type change struct {
 var served = []struct{ path, kind string }{
 	{"v1/pods", "Pod"}, {"v1/persistentvolumeclaims", "PersistentVolumeClaim"}, {"v1/secrets", "Secret"},
 	{"v1/services", "Service"}, {"v1/nodes", "Node"}, {"coordination.k8s.io/v1/leases", "Lease"},
+	{"policy/v1/poddisruptionbudgets", "PodDisruptionBudget"},
 }
 
 func newAPIServer(t testing.TB) *apiServer {
@@ -217,7 +218,7 @@ func (s *apiServer) serve(w http.ResponseWriter, r *http.Request) {
 		reply(w, map[string]any{"major": "1", "minor": "36", "gitVersion": "v1.36.3"})
 	case k == nil:
 		s.discovery(w, r.URL.Path)
-	case s.isDenied(k.path):
+	case s.isDenied(k.path), namespace == "" && s.isDenied(k.path+"*"):
 		status(w, http.StatusForbidden, "Forbidden", k.resource.Name+" is forbidden: User cannot list resource")
 	case r.URL.Query().Get("watch") == "true" || r.URL.Query().Get("watch") == "1":
 		s.watch(w, r, k, namespace)
@@ -244,10 +245,14 @@ func (s *apiServer) discovery(w http.ResponseWriter, path string) {
 	case path == "/api":
 		reply(w, metav1.APIVersions{TypeMeta: metav1.TypeMeta{Kind: "APIVersions"}, Versions: []string{"v1"}})
 	case path == "/apis":
-		v := metav1.GroupVersionForDiscovery{GroupVersion: "coordination.k8s.io/v1", Version: "v1"}
-		reply(w, metav1.APIGroupList{Groups: []metav1.APIGroup{{
-			Name: "coordination.k8s.io", Versions: []metav1.GroupVersionForDiscovery{v}, PreferredVersion: v,
-		}}})
+		var list metav1.APIGroupList
+		for _, name := range []string{"coordination.k8s.io", "policy"} {
+			v := metav1.GroupVersionForDiscovery{GroupVersion: name + "/v1", Version: "v1"}
+			list.Groups = append(list.Groups, metav1.APIGroup{
+				Name: name, Versions: []metav1.GroupVersionForDiscovery{v}, PreferredVersion: v,
+			})
+		}
+		reply(w, list)
 	case resources != nil:
 		reply(w, metav1.APIResourceList{GroupVersion: groupVersion, APIResources: resources})
 	case strings.HasPrefix(path, "/api/v1/namespaces/") && !strings.HasSuffix(path, "/nowhere"):

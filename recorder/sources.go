@@ -8,6 +8,7 @@ import (
 
 	"k8s.io/client-go/rest"
 
+	"github.com/hindsight-project/hindsight/recorder/drain"
 	"github.com/hindsight-project/hindsight/recorder/kube"
 	"github.com/hindsight-project/hindsight/recorder/logs"
 	"github.com/hindsight-project/hindsight/recorder/sentinel"
@@ -77,6 +78,13 @@ func (a *attachment) startSources(resumed bool) (*sources, error) {
 			usage.Run(ctx, usage.Options{
 				Namespace: a.o.Namespace, Interval: a.o.UsageInterval, API: api,
 				Abort: r.ctx, Emit: r.emit, Now: r.now, Notify: r.show.notify,
+			})
+		})
+	}
+	if a.o.Namespace != "" { // else the watches record all pods
+		s.running.Go(func() {
+			drain.Run(ctx, drain.Options{
+				Namespace: a.o.Namespace, API: api, Emit: r.emit, Now: r.now, Notify: r.show.notify,
 			})
 		})
 	}

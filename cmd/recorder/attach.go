@@ -38,9 +38,11 @@ everything once more, compares that with what it recorded, seals the trace and
 prints the certificate: what is proven to be complete, and what is not.
 
 Recorded are the Clusters, Backups and ScheduledBackups of CloudNativePG, PVCs,
-Pods, Events, Jobs, PodDisruptionBudgets and VolumeSnapshots of the namespace;
-PersistentVolumes, VolumeAttachments, Nodes, StorageClasses, VolumeSnapshot-
-Contents and -Classes of the cluster; and the Pods and Leases of the operator.
+Pods, Events, Jobs and VolumeSnapshots of the namespace; PersistentVolumes,
+VolumeAttachments, Nodes, StorageClasses, VolumeSnapshotContents and -Classes of
+the cluster; the Pods and Leases of the operator; and what can block the drain of
+a node: PodDisruptionBudgets of all namespaces, and names, labels and owners of
+the foreign pods on a node while it is unschedulable.
 What the API server denies is left out, and the certificate says so. Secrets are
 never recorded.
 

@@ -45,7 +45,6 @@ var (
 		{Version: "v1", Resource: "pods", Kind: "Pod"},
 		{Version: "v1", Resource: "events", Kind: "Event"},
 		{Group: "batch", Version: "v1", Resource: "jobs", Kind: "Job"},
-		{Group: "policy", Version: "v1", Resource: "poddisruptionbudgets", Kind: "PodDisruptionBudget"},
 		{Group: snapshotGroup, Version: "v1", Resource: "volumesnapshots", Kind: "VolumeSnapshot"},
 	}
 	ofCluster = []trace.Resource{
@@ -57,6 +56,12 @@ var (
 		{Group: snapshotGroup, Version: "v1", Resource: "volumesnapshotclasses", Kind: "VolumeSnapshotClass"},
 	}
 )
+
+// budgets are recorded in all namespaces, because a foreign one can block the
+// drain of a node; where that is refused, in the recorded one.
+var budgets = trace.Resource{
+	Group: "policy", Version: "v1", Resource: "poddisruptionbudgets", Kind: "PodDisruptionBudget",
+}
 
 var (
 	operatorPods   = trace.Resource{Version: "v1", Resource: "pods", Kind: "Pod"}
@@ -80,6 +85,7 @@ func Resolve(d discovery.DiscoveryInterface, sel Selection) ([]Target, []Denial,
 	for _, want := range ofCluster {
 		r.add(want, "")
 	}
+	r.add(budgets, "")
 	if err := r.addRequested(); err != nil {
 		return nil, nil, err
 	}
@@ -245,6 +251,25 @@ func (c *catalogue) parse(arg string) (*servedResource, error) {
 		return nil, fmt.Errorf("--resource %s: several API groups have it; say which: %s.%s",
 			arg, arg, strings.Join(groups, ", "+arg+"."))
 	}
+}
+
+// Narrow replaces targets of the whole cluster that the API server refuses by
+// ones of the recorded namespace, where that makes sense, and returns what was
+// refused.
+func (c *Client) Narrow(ctx context.Context, targets []Target, namespace string) []Denial {
+	var denials []Denial
+	for i := range targets {
+		t := &targets[i]
+		if t.Group != budgets.Group || t.Resource.Resource != budgets.Resource || t.Namespace != "" || namespace == "" {
+			continue
+		}
+		_, err := c.list(ctx, *t, metav1.ListOptions{Limit: 1})
+		if apierrors.IsForbidden(err) {
+			denials = append(denials, Denial{t.Resource, "", err.Error()})
+			t.Namespace, t.Coalesce = namespace, false
+		}
+	}
+	return denials
 }
 
 // NamespaceMissing reports whether the API server says that there is no such
