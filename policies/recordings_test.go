@@ -129,7 +129,7 @@ func (r *recording) judge() map[string]string {
 		r.t.Fatal(err)
 	}
 	got := map[string]string{}
-	for _, p := range judgements {
+	for _, p := range judgements.Policies {
 		for _, e := range p.Errors {
 			r.t.Errorf("%s: %s", p.ID, e.Text)
 		}

@@ -27,6 +27,7 @@ type Options struct {
 	CIClass  string              // profile of the parameters; empty: policy.BaseClass
 	Params   []string            // overrides, key.name=value
 	Only     []string            // ids of the policies to ask; empty: all
+	Require  []string            // ids of policies that every trace has to exercise
 	Allow    []verdict.Allowance // what may pass the gate
 	Waivers  []verdict.Waiver    // what may pass the gate until its day
 	Today    time.Time           // the day on which waivers are read
@@ -67,6 +68,11 @@ func Check(ctx context.Context, paths []string, o Options) (verdict.Run, error) 
 			return verdict.Run{}, fmt.Errorf("allowance: %w", set.NoSuch(a.Policy))
 		}
 	}
+	for _, id := range o.Require {
+		if !set.Knows(id) {
+			return verdict.Run{}, fmt.Errorf("required: %w", set.NoSuch(id))
+		}
+	}
 	for _, w := range o.Waivers {
 		if !set.Knows(w.Policy) {
 			return verdict.Run{}, fmt.Errorf("waiver in line %d: %w", w.Line, set.NoSuch(w.Policy))
@@ -77,7 +83,7 @@ func Check(ctx context.Context, paths []string, o Options) (verdict.Run, error) 
 	}
 	for _, path := range paths {
 		t := verdict.Trace{File: path}
-		if err := checkFile(ctx, &t, o.Stdin, set); err != nil {
+		if err := checkFile(ctx, &t, o, set); err != nil {
 			if ctx.Err() != nil {
 				return verdict.Run{}, ctx.Err()
 			}
@@ -91,10 +97,10 @@ func Check(ctx context.Context, paths []string, o Options) (verdict.Run, error) 
 }
 
 // checkFile judges one trace.
-func checkFile(ctx context.Context, t *verdict.Trace, stdin io.Reader, set *policy.Set) (err error) {
+func checkFile(ctx context.Context, t *verdict.Trace, o Options, set *policy.Set) (err error) {
 	path := t.File
 	if path == Stdin {
-		if path, err = spool(stdin); err != nil {
+		if path, err = spool(o.Stdin); err != nil {
 			return err
 		}
 		defer os.Remove(path)
@@ -113,11 +119,17 @@ func checkFile(ctx context.Context, t *verdict.Trace, stdin io.Reader, set *poli
 	if err != nil {
 		return err
 	}
-	if t.Policies, err = judge(ctx, projected, set); err != nil {
+	judged, err := judge(ctx, projected, set)
+	if err != nil {
+		return err
+	}
+	t.Policies, t.Diagnoses, t.Undiagnosed = judged.Policies, judged.Diagnoses, judged.Undiagnosed
+	if err := demand(r, set, t.Policies, slices.Concat(o.Only, o.Require)); err != nil {
 		return err
 	}
 	t.Identify()
 	t.Fold()
+	t.Diagnose()
 	explainer := explainer{set: set, documents: projected, certificate: certificate}
 	if err := explainer.explain(ctx, r, t.Policies); err != nil {
 		return err
@@ -129,11 +141,11 @@ func checkFile(ctx context.Context, t *verdict.Trace, stdin io.Reader, set *poli
 }
 
 // judge asks the policies about the documents.
-func judge(ctx context.Context, projected []views.Document, set *policy.Set) (judged []verdict.Policy, err error) {
+func judge(ctx context.Context, projected []views.Document, set *policy.Set) (judged policy.Judgement, err error) {
 	docs := make([]policy.Document, len(projected))
 	for i, d := range projected {
 		if docs[i], err = policy.NewDocument(d.View, d.Entity, d.Value); err != nil {
-			return nil, err
+			return policy.Judgement{}, err
 		}
 	}
 	return set.Evaluate(ctx, docs)

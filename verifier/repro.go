@@ -51,10 +51,11 @@ func Repro(ctx context.Context, path string, o Options, id string, whole bool) (
 	if err != nil {
 		return nil, err
 	}
-	t := verdict.Trace{}
-	if t.Policies, err = judge(ctx, projected, set); err != nil {
+	judged, err := judge(ctx, projected, set)
+	if err != nil {
 		return nil, err
 	}
+	t := verdict.Trace{Policies: judged.Policies}
 	t.Identify()
 	p, f, err := findingOf(set, t.Policies, id)
 	if err != nil {

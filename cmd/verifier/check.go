@@ -44,6 +44,7 @@ type checkOptions struct {
 	policyFlags
 	streams
 	only    []string
+	require []string
 	allow   []string
 	waivers string
 	output  string
@@ -61,8 +62,10 @@ func newCheck(s streams) *cobra.Command {
 		Short: "Judge traces and print the verdict",
 		Long: `check asks the policies about every trace and prints what it found: first what is
 violated, with the events that show it; then what the recording cannot decide;
-then what held, and how often it was put to the test. - reads a trace from
-standard input.
+then what held, and how often it was put to the test. Policies of single scenarios
+count only if the trace exercises them, or declares that it does (a mark with
+"requirement", a spec of a suite, --require): a drain says nothing about backups.
+- reads a trace from standard input.
 
 Exit codes:
   0    every policy held, or what did not was allowed or waived by name
@@ -81,6 +84,9 @@ Exit codes:
 
   # slow storage, one threshold of your own
   verifier check --ci-class slow --param policy-bounds.reach_ns=600000000000 growth.db
+
+  # a run that claims to have drained a node while a volume grew
+  verifier check --require scenario-node-drain node-drain.db
 
   # a run that is known to have no disruption
   verifier check --allow vacuous=convergence-resumes growth.db
@@ -105,6 +111,8 @@ Exit codes:
 	}
 	o.bind(cmd)
 	cmd.Flags().StringArrayVar(&o.only, "policy", nil, "ask this policy only, by its `ID`; repeatable")
+	cmd.Flags().StringArrayVar(&o.require, "require", nil,
+		"demand of every trace that it exercises this policy, by its `ID`; repeatable")
 	cmd.Flags().StringArrayVar(&o.allow, "allow", nil,
 		"let a policy pass that is vacuous or inconclusive, as `VERDICT=ID`; repeatable, shown in the report")
 	cmd.Flags().StringVar(&o.waivers, "waivers", "",
@@ -177,6 +185,7 @@ func parseAllowance(text string) (verdict.Allowance, error) {
 
 func (o *checkOptions) run(ctx context.Context, paths []string) error {
 	options := o.policyFlags.options()
+	options.Require = o.require
 	options.Only, options.Allow, options.Stdin = o.only, o.allowances, o.in
 	options.Waivers, options.Today = o.waived, time.Now()
 	run, err := verifier.Check(ctx, paths, options)

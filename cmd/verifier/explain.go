@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/hindsight-project/hindsight/verifier"
 	"github.com/hindsight-project/hindsight/verifier/policy"
+	"github.com/hindsight-project/hindsight/verifier/verdict"
 	"github.com/hindsight-project/hindsight/verifier/views"
 )
 
@@ -59,7 +61,7 @@ func list(w io.Writer, set *policy.Set) error {
 		width = max(width, len(p.ID))
 	}
 	for _, p := range set.Policies {
-		if _, err := fmt.Fprintf(w, "%-*s  %-8s  %s\n", width, p.ID, p.Severity, p.Title); err != nil {
+		if _, err := fmt.Fprintf(w, "%-*s  %-9s  %s\n", width, p.ID, cmp.Or(p.Severity, p.Class), p.Title); err != nil {
 			return err
 		}
 	}
@@ -73,7 +75,14 @@ var classWords = map[string]string{
 	"response":    "something must follow in time; a gap or the end of the trace inside the time leaves it open",
 	"convergence": "a state must be reached and kept; the trace must last long enough to show it",
 	"idempotency": "the same intent must act once; a gap leaves room for a repetition that nobody saw",
+	"diagnosis":   "it names a cause and judges nothing; what the trace does not prove is not named",
 	"set":         "what was acknowledged must be found again; without a later reading nothing is known",
+}
+
+// demandWords say which traces have to exercise a policy.
+var demandWords = map[verdict.Demand]string{
+	verdict.DemandAlways:   "of every trace: vacuous is not a pass",
+	verdict.DemandDeclared: "of a trace that declares it by a mark or a spec, and with --require",
 }
 
 // manual prints everything that METADATA, the rules, the view and the
@@ -87,16 +96,23 @@ func manual(w io.Writer, set *policy.Set, p *policy.Policy) error {
 		{"Requirement", p.Requirement},
 		{"Severity", p.Severity},
 		{"Class", p.Class + ": " + classWords[p.Class]},
+		{"Demanded", demandWords[p.Demand]},
 		{"View", p.View},
 		{"Policy", fmt.Sprintf("%s:%d", p.File, p.Line)},
 	} {
-		fmt.Fprintf(out, "%-12s %s\n", row[0], row[1])
+		if row[1] != "" {
+			fmt.Fprintf(out, "%-12s %s\n", row[0], row[1])
+		}
 	}
 	fmt.Fprintf(out, "\n%s\n", p.Description)
 	fields(out, p)
-	sentences(out, "Violated, by code", p.Codes, codes)
-	sentences(out, "Inconclusive, by reason", withMismatch(p.Reasons), reasons)
-	vacuous(out, p, exercised)
+	if p.IsDiagnosis() {
+		sentences(out, "Causes", p.Reasons, reasons)
+	} else {
+		sentences(out, "Violated, by code", p.Codes, codes)
+		sentences(out, "Inconclusive, by reason", withMismatch(p.Reasons), reasons)
+		vacuous(out, p, exercised)
+	}
 	parameters(out, set.Thresholds(p), set.CIClass)
 	if len(p.Mutants) > 0 {
 		fmt.Fprintf(out, "\nMutants of a trace that it must notice: %s\n", strings.Join(p.Mutants, ", "))

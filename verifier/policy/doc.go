@@ -19,7 +19,7 @@
 //	violation contains {"code": c, "seq": [...], "got": g, "want": w}   # optional "class"
 //	exercised contains {"seq": [...]}                                   # optional "in": "disruption"
 //	unknown   contains {"reason": r, "seq": [...]}                      # optional "code": of which violation
-//	blame     contains {"class": k, "reason": r, "seq": [...], "ns": n} # "ns" is optional
+//	blame     contains {"class": k, "reason": r, "seq": [...], "from_ns": n, "until_ns": n}
 //
 // seq is an array or a set of sequence numbers of the trace. class is product
 // (the default of a violation), infrastructure, test or recorder. A violation may
@@ -27,9 +27,21 @@
 // A row of exercised with "in": "disruption" is an exercise too; a second row
 // without it, about the same, is not another one.
 // A blame row with a code explains the findings with this code only, otherwise
-// all of the same document. Any further field of a violation or unknown row is
-// carried into the report as detail; there the suffixes _ns and _bytes name the
-// unit. A row of another shape makes the verdict an error that names the row.
+// all of the same document. Instead of the time that it took, a blame row may say
+// how long that was ("ns"), or nothing. Any further field of a row is carried into
+// the report as detail; there the suffixes _ns and _bytes name the unit. A row of
+// another shape makes the verdict an error that names the row.
+//
+// A violation or a doubt about a duration says which one it means, in the fields
+// from_ns and until_ns (since the start of the trace). Diagnoses are put beside it
+// by that.
+//
+// # Diagnoses
+//
+// A policy of the class diagnosis has the rule blame and no other. It judges
+// nothing and has no verdict: what it names stands in the report by itself, and
+// beside each finding and doubt of the same cluster during whose time the cause was
+// at work, with what it took of that time.
 //
 // # METADATA
 //
@@ -45,7 +57,7 @@
 //	custom:
 //	  id              stable, lower-case words joined by -; unique, required
 //	  class           soundness class, required: state, transition, response,
-//	                  convergence, idempotency or set
+//	                  convergence, idempotency or set; or diagnosis
 //	  view            the one view whose documents are the input, required
 //	  requirement     where the promise comes from, required
 //	  promise         one sentence: what is promised to the user, required
@@ -55,6 +67,16 @@
 //	  codes           code → sentence for every code that violation derives
 //	  reasons         reason → sentence for every reason that unknown derives
 //	  mutants         names of trace mutants that must turn held into something else
+//	  demand          always (the default): a trace that does not exercise it is no
+//	                  pass; declared: only one that says that it does (by a mark with
+//	                  "requirement": id, or a spec), or that is told to by --require
+//	  rows            - doc: requirements, row: "…": the rows of requirements it judges
+//	  specs           patterns of titles of specs that claim to exercise it
+//	  assertion       functional, storage, data, controller or timing: it judges this
+//	                  kind of assertion for every scenario
+//
+// A diagnosis has none of promise, severity, exercised_min, exercised_in, codes,
+// mutants, demand and assertion; its reasons are those of blame.
 //
 // A block above a rule may have title, description, scope and
 // related_resources. A view name may contain slashes; in schemas they are

@@ -42,14 +42,21 @@ type task struct {
 	result *result
 }
 
-// Evaluate judges the documents by every policy of the set. The judgements are
-// sorted by policy id, the entities in them by name. The error is about the
-// evaluation as a whole, such as a context that was cancelled; the failure of
+// Judgement is what all policies of a set say about the documents of a trace.
+type Judgement struct {
+	Policies    []verdict.Policy    // sorted by id, the entities in them by name
+	Diagnoses   []verdict.Diagnosis // in order of begin
+	Undiagnosed []verdict.Failure   // diagnoses that failed
+}
+
+// Evaluate asks every policy of the set about the documents. The error is about
+// the evaluation as a whole, such as a context that was cancelled; the failure of
 // one policy is its verdict.
-func (s *Set) Evaluate(ctx context.Context, docs []Document) ([]verdict.Policy, error) {
+func (s *Set) Evaluate(ctx context.Context, docs []Document) (Judgement, error) {
+	var out Judgement
 	txn, err := s.store.NewTransaction(ctx)
 	if err != nil {
-		return nil, err
+		return out, err
 	}
 	defer s.store.Abort(ctx, txn)
 
@@ -62,17 +69,37 @@ func (s *Set) Evaluate(ctx context.Context, docs []Document) ([]verdict.Policy, 
 		}
 	}
 	if err := s.runTasks(ctx, txn, tasks); err != nil {
-		return nil, err
+		return out, err
 	}
-	out := make([]verdict.Policy, len(s.Policies))
-	for i, p := range s.Policies {
+	for _, p := range s.Policies {
 		n := 0
 		for n < len(tasks) && tasks[n].policy == p {
 			n++
 		}
-		out[i], tasks = p.judge(tasks[:n]), tasks[n:]
+		if p.IsDiagnosis() {
+			out.diagnose(p, tasks[:n])
+		} else {
+			out.Policies = append(out.Policies, p.judge(tasks[:n]))
+		}
+		tasks = tasks[n:]
 	}
+	slices.SortStableFunc(out.Diagnoses, func(a, b verdict.Diagnosis) int {
+		return cmp.Or(cmp.Compare(a.From, b.From), cmp.Compare(a.Until, b.Until), cmp.Compare(a.Policy, b.Policy),
+			cmp.Compare(a.Entity, b.Entity), slices.Compare(a.Seq, b.Seq))
+	})
 	return out, nil
+}
+
+// diagnose adds the causes that one policy names.
+func (j *Judgement) diagnose(p *Policy, tasks []task) {
+	for _, t := range tasks {
+		if err := t.result.err; err != nil {
+			j.Undiagnosed = append(j.Undiagnosed, verdict.Failure{Entity: t.doc.Entity, Text: err.Error()})
+		}
+		for _, b := range t.result.blame {
+			j.Diagnoses = append(j.Diagnoses, verdict.Diagnosis{Blame: b.Blame, Title: p.Title, Entity: t.doc.Entity})
+		}
+	}
 }
 
 // runTasks spreads the tasks over the processors.
@@ -144,7 +171,8 @@ func (s *Set) query(
 func (p *Policy) judge(tasks []task) verdict.Policy {
 	out := verdict.Policy{
 		ID: p.ID, Title: p.Title, Promise: p.Promise, Requirement: p.Requirement, Severity: p.Severity,
-		View: p.View, ExercisedMin: p.ExercisedMin, ExercisedIn: p.ExercisedIn, File: p.File, Line: p.Line,
+		View: p.View, Demand: p.Demand, Demanded: p.Demand == verdict.DemandAlways,
+		ExercisedMin: p.ExercisedMin, ExercisedIn: p.ExercisedIn, File: p.File, Line: p.Line,
 	}
 	slices.SortStableFunc(tasks, func(a, b task) int { return cmp.Compare(a.doc.Entity, b.doc.Entity) })
 	for len(tasks) > 0 {

@@ -52,13 +52,14 @@ func (s *source) lint(forbidden map[string]bool, problems *Problems) {
 	s.policy = &Policy{
 		File: s.file, Line: s.line(), path: s.module.Package.Path, rules: map[string]bool{}, lines: map[string]int{},
 	}
-	s.checkRules(problems)
+	s.noteRules(problems)
 	if own == nil {
 		problems.add(s.file, s.line(), "package has no METADATA block with scope: package, so it is no policy"+
 			" (move it below lib/ if other policies share it)")
 		return
 	}
 	s.policy.Metadata = own.metadata(s.file, problems)
+	s.checkRules(problems)
 	s.checkCodes(problems)
 	s.checkSchemas(*own, problems)
 }
@@ -97,8 +98,8 @@ func (s *source) lineOf(ref ast.Ref) int {
 	return s.line()
 }
 
-// checkRules demands the four public rules as sets and notes where they are.
-func (s *source) checkRules(problems *Problems) {
+// noteRules refuses other public rules than the four sets, and notes where they are.
+func (s *source) noteRules(problems *Problems) {
 	for _, rule := range s.module.Rules {
 		name, line := rule.Head.Ref()[0].Value.String(), rule.Location.Row
 		switch {
@@ -113,11 +114,35 @@ func (s *source) checkRules(problems *Problems) {
 			s.policy.noteLine(rule)
 		}
 	}
-	for _, name := range []string{ruleViolation, ruleExercised} {
+}
+
+// checkRules demands the rules that the policy's class needs: a judgement needs
+// violation and exercised, a diagnosis has blame and nothing else.
+func (s *source) checkRules(problems *Problems) {
+	needed, refused := []string{ruleViolation, ruleExercised}, []string(nil)
+	if s.policy.IsDiagnosis() {
+		needed, refused = []string{ruleBlame}, []string{ruleViolation, ruleExercised, ruleUnknown}
+	}
+	for _, name := range needed {
 		if !s.policy.rules[name] && !hasRule(s.module, name) {
 			problems.add(s.file, s.line(), "the policy has no rule %s", name)
 		}
 	}
+	for _, name := range refused {
+		if s.policy.rules[name] {
+			problems.add(s.file, s.line(), "a policy of the class %s has the rule %s only, not %s",
+				classDiagnosis, ruleBlame, name)
+		}
+	}
+}
+
+// blameReasons are the sentences for what a diagnosis blames. Where a policy
+// judges, its reasons are those of unknown.
+func (p *Policy) blameReasons() map[string]string {
+	if p.IsDiagnosis() {
+		return p.Reasons
+	}
+	return nil
 }
 
 func hasRule(m *ast.Module, name string) bool {
@@ -133,13 +158,16 @@ func (p *Policy) noteLine(rule *ast.Rule) {
 	if name == ruleExercised && p.lines[name] == 0 {
 		p.lines[name] = rule.Location.Row
 	}
-	if literal, ok := literalOf(rule, map[string]string{ruleViolation: "code", ruleUnknown: "reason"}[name]); ok {
+	if literal, ok := literalOf(rule, literalKeys[name]); ok {
 		key := name + "/" + literal
 		if p.lines[key] == 0 {
 			p.lines[key] = rule.Location.Row
 		}
 	}
 }
+
+// literalKeys name the field of a row that has a sentence in METADATA.
+var literalKeys = map[string]string{ruleViolation: "code", ruleUnknown: "reason", ruleBlame: "reason"}
 
 // literalOf returns the constant string under key in the object that a rule contains.
 func literalOf(rule *ast.Rule, key string) (string, bool) {
@@ -162,12 +190,12 @@ func literalOf(rule *ast.Rule, key string) (string, bool) {
 // as soon as the policy has sentences at all.
 func (s *source) checkCodes(problems *Problems) {
 	for rule, sentences := range map[string]map[string]string{
-		ruleViolation: s.policy.Codes, ruleUnknown: s.policy.Reasons,
+		ruleViolation: s.policy.Codes, ruleUnknown: s.policy.Reasons, ruleBlame: s.policy.blameReasons(),
 	} {
 		if len(sentences) == 0 {
 			continue
 		}
-		section := map[string]string{ruleViolation: "codes", ruleUnknown: "reasons"}[rule]
+		section := literalKeys[rule] + "s"
 		for key, line := range s.policy.lines {
 			word, ok := strings.CutPrefix(key, rule+"/")
 			if _, known := sentences[word]; ok && !known {

@@ -27,7 +27,28 @@ type Metadata struct {
 	Codes        map[string]string
 	Reasons      map[string]string
 	Mutants      []string
+	Demand       verdict.Demand // always, or declared
+	Rows         []Row
+	Specs        []*regexp.Regexp
+	Assertion    string // kind of assertion of every scenario; empty: none in general
 }
+
+// Row is a row of a table of requirements that the policy judges.
+type Row struct {
+	Document string `yaml:"doc"` // such as requirements
+	Text     string `yaml:"row"` // as the document words it
+}
+
+// IsOfSpec reports whether a spec of this title claims to exercise the policy.
+func (m Metadata) IsOfSpec(title string) bool {
+	return title != "" && slices.ContainsFunc(m.Specs, func(r *regexp.Regexp) bool { return r.MatchString(title) })
+}
+
+// IsDiagnosis reports whether the policy names causes and judges nothing.
+func (m Metadata) IsDiagnosis() bool { return m.Class == classDiagnosis }
+
+// classDiagnosis is the class of policies that only blame.
+const classDiagnosis = "diagnosis"
 
 // The closed vocabulary.
 var (
@@ -35,10 +56,15 @@ var (
 	ruleKeys    = []string{"title", "description", "scope", "related_resources"}
 	customKeys  = []string{
 		"id", "class", "view", "requirement", "promise", "severity",
-		"exercised_min", "exercised_in", "codes", "reasons", "mutants",
+		"exercised_min", "exercised_in", "codes", "reasons", "mutants", "demand", "rows", "specs", "assertion",
 	}
-	classes    = []string{"state", "transition", "response", "convergence", "idempotency", "set"}
+	// judging are the keys that mean nothing for a policy that judges nothing.
+	judging = []string{
+		"promise", "severity", "exercised_min", "exercised_in", "codes", "mutants", "demand", "assertion",
+	}
+	classes    = []string{"state", "transition", "response", "convergence", "idempotency", "set", classDiagnosis}
 	severities = []string{"critical", "major", "minor"}
+	assertions = []string{"functional", "storage", "data", "controller", "timing"}
 )
 
 var idPattern = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
@@ -130,8 +156,6 @@ func (b block) metadata(file string, problems *Problems) Metadata {
 		Class:        r.word("class", classes),
 		View:         r.text("view"),
 		Requirement:  r.text("requirement"),
-		Promise:      r.text("promise"),
-		Severity:     r.word("severity", severities),
 		ExercisedMin: 1,
 	}
 	for name, value := range map[string]string{"title": m.Title, "description": m.Description} {
@@ -142,6 +166,13 @@ func (b block) metadata(file string, problems *Problems) Metadata {
 	if m.ID != "" && !idPattern.MatchString(m.ID) {
 		r.wrong("id", "must be lower-case words joined by -, is %q", m.ID)
 	}
+	r.decode("reasons", &m.Reasons)
+	m.Rows, m.Specs = r.rows(), r.specs()
+	if m.IsDiagnosis() {
+		r.refuseJudging()
+		return m
+	}
+	m.Promise, m.Severity = r.text("promise"), r.word("severity", severities)
 	r.decode("exercised_min", &m.ExercisedMin)
 	if m.ExercisedMin < 1 {
 		r.wrong("exercised_min", "must be at least 1: a policy that nothing exercises cannot be held")
@@ -150,9 +181,52 @@ func (b block) metadata(file string, problems *Problems) Metadata {
 		m.ExercisedIn = r.word("exercised_in", []string{verdict.InDisruption})
 	}
 	r.decode("codes", &m.Codes)
-	r.decode("reasons", &m.Reasons)
 	r.decode("mutants", &m.Mutants)
+	m.Demand = verdict.DemandAlways
+	if r.has("demand") {
+		m.Demand = verdict.Demand(r.word("demand", verdict.Demands()))
+	}
+	if r.has("assertion") {
+		m.Assertion = r.word("assertion", assertions)
+	}
 	return m
+}
+
+// rows reads which rows of requirements the policy judges.
+func (r reader) rows() []Row {
+	var rows []Row
+	r.decode("rows", &rows)
+	for i, row := range rows {
+		if row.Document == "" || row.Text == "" {
+			r.wrong("rows", "needs doc and row in each entry; entry %d lacks one", i+1)
+		}
+	}
+	return rows
+}
+
+// specs reads which specs of a suite claim to exercise the policy: patterns that
+// match the whole title of a spec.
+func (r reader) specs() []*regexp.Regexp {
+	var patterns []string
+	r.decode("specs", &patterns)
+	var out []*regexp.Regexp
+	for _, pattern := range patterns {
+		compiled, err := regexp.Compile("^(?:" + pattern + ")$")
+		if err != nil {
+			r.wrong("specs", "has %q, which is no regular expression: %v", pattern, err)
+			continue
+		}
+		out = append(out, compiled)
+	}
+	return out
+}
+
+func (r reader) refuseJudging() {
+	for _, key := range judging {
+		if r.has(key) {
+			r.wrong(key, "makes no sense: a policy of the class %s judges nothing", classDiagnosis)
+		}
+	}
 }
 
 // reader takes values out of the custom section and notes what is wrong.

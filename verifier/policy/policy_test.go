@@ -49,6 +49,7 @@ func TestLoadReadsMetadata(t *testing.T) {
 		Promise: "A volume is never larger than its limit.", Severity: "critical", ExercisedMin: 1,
 		Codes:   map[string]string{"above_limit": "The volume is larger than its limit."},
 		Reasons: map[string]string{"gap": "The recording has a gap."},
+		Demand:  verdict.DemandAlways,
 	}
 	if diff := cmp.Diff(want, set.Policies[0].Metadata); diff != "" {
 		t.Error(diff)
@@ -486,11 +487,15 @@ func TestFindingCarriesEverythingTheRowSaid(t *testing.T) {
 		ID: "volume-bounds", Verdict: verdict.Violated, Reached: 1, Exercised: 1, ExercisedBy: 1,
 		Title: "Sizes stay below the limit", Promise: "A volume is never larger than its limit.",
 		Requirement: "demo 1", Severity: "critical", View: "volume", ExercisedMin: 1,
+		Demand: verdict.DemandAlways, Demanded: true,
 		File: "demo/bounds/bounds.rego", Line: 20,
 		Findings: []verdict.Finding{{
 			Code: "above_limit", Message: "The volume is larger than its limit.", Entity: "pg-1",
 			Class: verdict.Product, Seq: []uint64{7}, Got: int64(5), Want: int64(4), Line: 24,
-			Blame: []verdict.Blame{{Class: verdict.Infrastructure, Reason: "provider_rounds_up", NS: 5, Seq: []uint64{}}},
+			Blame: []verdict.Blame{{
+				Policy: "volume-bounds", Class: verdict.Infrastructure, Reason: "provider_rounds_up",
+				Message: "provider rounds up", NS: 5, Seq: []uint64{},
+			}},
 		}},
 		Entities: []verdict.Entity{{Entity: "pg-1", Verdict: verdict.Violated, Exercised: 1, Reached: 1}},
 	}
@@ -668,12 +673,12 @@ func FuzzParameters(f *testing.F) {
 
 func evaluate(t testing.TB, set *policy.Set, docs ...policy.Document) map[string]verdict.Policy {
 	t.Helper()
-	list, err := set.Evaluate(context.Background(), docs)
+	judged, err := set.Evaluate(context.Background(), docs)
 	if err != nil {
 		t.Fatal(err)
 	}
 	out := map[string]verdict.Policy{}
-	for _, p := range list {
+	for _, p := range judged.Policies {
 		out[p.ID] = p
 	}
 	return out

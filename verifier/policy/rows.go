@@ -91,8 +91,12 @@ func (p *Policy) readRow(r *result, rule string, term *ast.Term, entity string) 
 		u.Message, u.Detail = p.sentence(p.Reasons, u.Reason), row.rest()
 		r.unknowns = append(r.unknowns, u)
 	case ruleBlame:
-		b := blame{Blame: verdict.Blame{Class: row.class(""), Reason: row.word("reason"), NS: row.ns(), Seq: seq}}
+		b := blame{Blame: verdict.Blame{
+			Policy: p.ID, Class: row.class(""), Reason: row.word("reason"), NS: row.ns("ns"),
+			From: row.ns("from_ns"), Until: row.ns("until_ns"), Seq: seq,
+		}}
 		b.code, _ = row.take("code").(string)
+		b.Message, b.Detail = p.sentence(p.Reasons, b.Reason), row.rest()
 		r.blame = append(r.blame, b)
 	}
 	return row.err
@@ -124,8 +128,10 @@ func (p *Policy) Places() (codes, reasons map[string]int, exercised int) {
 		if word, ok := strings.CutPrefix(key, ruleViolation+"/"); ok {
 			codes[word] = line
 		}
-		if word, ok := strings.CutPrefix(key, ruleUnknown+"/"); ok {
-			reasons[word] = line
+		for _, rule := range []string{ruleUnknown, ruleBlame} {
+			if word, ok := strings.CutPrefix(key, rule+"/"); ok {
+				reasons[word] = line
+			}
 		}
 	}
 	return codes, reasons, p.lines[ruleExercised]
@@ -207,11 +213,11 @@ func (r *row) disrupted() bool {
 	return v != nil
 }
 
-func (r *row) ns() int64 {
-	v := r.take("ns")
+func (r *row) ns(key string) int64 {
+	v := r.take(key)
 	n, ok := v.(int64)
 	if v != nil && !ok {
-		r.fail("ns is %v, must be a whole number of nanoseconds", v)
+		r.fail("%s is %v, must be a whole number of nanoseconds", key, v)
 	}
 	return n
 }

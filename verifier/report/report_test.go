@@ -127,7 +127,10 @@ func sample() verdict.Run {
 						Unknowns: []verdict.Unknown{
 							{Reason: "no_sentinel", Code: "lost", Message: "no sentinel was recorded", Entity: "ds/pg"},
 							{Reason: "gap", Message: "a gap lies in the window", Entity: "ds/pg", Seq: []uint64{41, 40}},
-							{Reason: "gap", Message: "a gap lies in the window", Entity: "ds/pg2", Seq: []uint64{40}},
+							{
+								Reason: "gap", Message: "a gap lies in the window", Entity: "ds/pg2", Seq: []uint64{40},
+								Detail: map[string]any{"from_ns": int64(0), "until_ns": int64(50 * time.Second)},
+							},
 						},
 						Entities: []verdict.Entity{
 							{Entity: "ds/pg", Verdict: verdict.Inconclusive}, {Entity: "ds/pg2", Verdict: verdict.Inconclusive},
@@ -142,7 +145,8 @@ func sample() verdict.Run {
 								Class: verdict.Product, Seq: []uint64{812, 813}, Got: int64(5 << 30), Want: int64(4 << 30), Unit: verdict.Bytes,
 								Detail: map[string]any{"instance": "pg-1", "late_ns": int64(1834 * time.Second)}, Line: 24,
 								Blame: []verdict.Blame{{
-									Class: verdict.Infrastructure, Reason: "attach_wait", NS: int64(1790 * time.Second), Seq: []uint64{800, 2204},
+									Policy: "policy-bounds", Class: verdict.Infrastructure, Reason: "attach_wait",
+									Message: "waited for a volume", NS: int64(1790 * time.Second), Seq: []uint64{800, 2204},
 								}},
 								WouldHold: &verdict.Remedy{
 									Param: "policy-bounds.reach_ns", With: int64(31 * time.Minute), InsteadOf: int64(30 * time.Minute),
@@ -185,8 +189,17 @@ func sample() verdict.Run {
 						Findings: []verdict.Finding{{
 							Code: "unequal", Message: "unequal", Entity: "ds/pg/PG_DATA", Class: verdict.Product,
 							Seq: []uint64{811, 812, 813}, Got: int64(5), Want: int64(4), Line: 9,
+						}, {
+							Code: "late", Message: "late", Entity: "ds/pg/PG_DATA", Class: verdict.Product,
+							Seq: []uint64{820}, Got: int64(1834 * time.Second), Want: int64(1800 * time.Second),
+							Unit: verdict.Nanoseconds, Line: 12,
+							Detail: map[string]any{"from_ns": int64(0), "until_ns": int64(1834 * time.Second)},
 						}},
 						Entities: []verdict.Entity{{Entity: "ds/pg/PG_DATA", Verdict: verdict.Violated, Reached: 1, Exercised: 1}},
+					},
+					{
+						ID: "scenario-drain", Title: "A drain", Promise: "A drain ends.", View: "episode",
+						ExercisedMin: 1, File: "a/d/d.rego", Line: 3,
 					},
 					{
 						ID: "status-coherence", Title: "The status tells the truth", Promise: "Status and PVCs agree.", View: "storage",
@@ -197,6 +210,25 @@ func sample() verdict.Run {
 						},
 					},
 				},
+				Diagnoses: []verdict.Diagnosis{
+					{
+						Title: "A volume was slow to attach", Entity: "ds/pg",
+						Blame: verdict.Blame{
+							Policy: "diagnosis-attach", Class: verdict.Infrastructure, Reason: "waiting_for_attach",
+							Message: "the volume was attached late", From: int64(10 * time.Second),
+							Until: int64(1800 * time.Second), Seq: []uint64{812, 2204}, Detail: map[string]any{"node": "n1"},
+						},
+					},
+					{
+						Title: "An image was pulled", Entity: "ds/pg2",
+						Blame: verdict.Blame{
+							Policy: "diagnosis-pull", Class: verdict.Infrastructure, Reason: "image_pull",
+							Message: "the image was pulled", From: int64(20 * time.Second), Until: int64(60 * time.Second),
+							Seq: []uint64{30},
+						},
+					},
+				},
+				Undiagnosed: []verdict.Failure{{Entity: "ds/pg", Text: "a/q/q.rego: gave no answer within 20s"}},
 			},
 			{File: "broken.db", Error: "open broken.db: not a readable trace: the file is empty"},
 			{
@@ -213,11 +245,17 @@ func sample() verdict.Run {
 	for i := range run.Traces {
 		t := &run.Traces[i]
 		for j := range t.Policies {
-			t.Policies[j].Judge()
+			p := &t.Policies[j]
+			p.Demand, p.Demanded = verdict.DemandAlways, true
+			if p.ID == "scenario-drain" {
+				p.Demand, p.Demanded = verdict.DemandDeclared, false
+			}
+			p.Judge()
 		}
 		t.Judge()
 		t.Identify()
 		t.Fold()
+		t.Diagnose()
 	}
 	if err := run.Waive(run.Waivers, start); err != nil {
 		panic(err)
@@ -237,7 +275,8 @@ func held() verdict.Run {
 	run.Allowances, run.Waivers = nil, nil
 	run.Traces = run.Traces[:1]
 	t := &run.Traces[0]
-	t.Assumptions, t.Policies = nil, t.Policies[5:]
+	t.Assumptions, t.Diagnoses, t.Undiagnosed = nil, nil, nil
+	t.Policies = t.Policies[6:]
 	t.Judge()
 	run.Judge()
 	return run

@@ -2,6 +2,7 @@ package report
 
 import (
 	"bufio"
+	"cmp"
 	"fmt"
 	"io"
 	"slices"
@@ -15,6 +16,9 @@ const (
 	findingsMax = 20 // findings of one policy that are told in full
 	namesMax    = 4  // names in one line
 	valueMax    = 96 // characters of one value
+
+	diagnosesMax = 8 // diagnoses of one trace that are told
+	idsInLine    = 4 // ids of policies
 )
 
 // writeText writes the run for a person who wants to know, in this order: is it
@@ -64,12 +68,66 @@ func (t text) trace(tr verdict.Trace) {
 	}
 	t.recording(tr)
 	t.assumptions(tr.Assumptions)
+	t.diagnoses(tr)
 	for _, level := range verdict.Levels() {
 		for _, p := range tr.Policies {
-			if p.Verdict == level {
+			if p.Verdict == level && p.Counts() {
 				t.policy(p)
 			}
 		}
+	}
+	t.uncounted(tr.Policies)
+}
+
+// diagnoses names the causes that were found, the longest ones first.
+func (t text) diagnoses(tr verdict.Trace) {
+	list := slices.Clone(tr.Diagnoses)
+	slices.SortStableFunc(list, func(a, b verdict.Diagnosis) int {
+		return cmp.Compare(b.Until-b.From, a.Until-a.From)
+	})
+	for i, d := range list[:min(len(list), diagnosesMax)] {
+		if i == 0 {
+			t.line("")
+		}
+		t.line("DIAGNOSIS  %s — %s", d.Policy, d.Title)
+		t.line("  cause       %s (%s)", d.Message, d.Class)
+		t.line("  where       %s, %s%s", d.Entity, span(d.From, d.Until), numbers(" (seq %s)", d.Seq))
+		if len(d.Detail) > 0 {
+			t.line("  detail      %s", value(d.Detail, ""))
+		}
+		if len(d.Explains) > 0 {
+			t.line("  explains    %s", some(d.Explains))
+		}
+	}
+	if more := len(list) - diagnosesMax; more > 0 {
+		t.line("  %d more diagnoses are in -o json", more)
+	}
+	for _, f := range tr.Undiagnosed[:min(len(tr.Undiagnosed), diagnosesMax)] {
+		t.line("  no diagnosis of %s: %s", f.Entity, f.Text)
+	}
+}
+
+// span is a time of the trace and how long it is.
+func span(from, until int64) string {
+	return fmt.Sprintf("%s to %s (%s)", offset(time.Duration(from)), offset(time.Duration(until)), seconds(until-from))
+}
+
+// uncounted names the policies that the trace did not exercise and did not have to.
+func (t text) uncounted(list []verdict.Policy) {
+	var ids []string
+	for _, p := range list {
+		if !p.Counts() {
+			ids = append(ids, p.ID)
+		}
+	}
+	if len(ids) == 0 {
+		return
+	}
+	t.line("")
+	t.line("%s, and not asked of this trace: %d %s (ask with --require ID)",
+		t.level(verdict.Vacuous), len(ids), plural(len(ids), "policy", "policies"))
+	for part := range slices.Chunk(ids, idsInLine) {
+		t.line("  %s", strings.Join(part, ", "))
 	}
 }
 
@@ -166,6 +224,9 @@ func (t text) finding(p verdict.Policy, i int, f verdict.Finding) {
 	if len(f.Detail) > 0 {
 		head = append(head, "detail    "+value(f.Detail, ""))
 	}
+	if f.Took != nil {
+		head = append(head, "took      "+took(f.Took))
+	}
 	head = append(head, blame(f.Blame)...)
 	foot := append(sliceLine(f.Slice), fmt.Sprintf("rule      %s:%d", p.File, f.Line))
 	table := events(f, findingLines-1-len(head)-len(foot))
@@ -206,9 +267,19 @@ func blame(list []verdict.Blame) []string {
 			more = fmt.Sprintf(", and %d more", len(list)-told)
 		}
 		lines = append(lines, fmt.Sprintf("blame     %s: %s%s%s%s",
-			b.Class, words(b.Reason), lasting(b.NS), numbers(" (seq %s)", b.Seq), more))
+			b.Class, b.Message, lasting(cmp.Or(b.NS, b.Until-b.From)), numbers(" (seq %s)", b.Seq), more))
 	}
 	return lines
+}
+
+// took says where a time went: "1834s = 1790s waiting for a volume (seq 812, 2204) + 44s operator".
+func took(b *verdict.Breakdown) string {
+	var parts []string
+	for _, p := range b.Parts {
+		parts = append(parts, fmt.Sprintf("%s %s%s", seconds(p.NS), words(p.Reason), numbers(" (seq %s)", p.Seq)))
+	}
+	parts = append(parts, seconds(b.Rest)+" operator")
+	return seconds(b.Until-b.From) + " = " + strings.Join(parts, " + ")
 }
 
 func lasting(ns int64) string {
@@ -330,6 +401,11 @@ func (t text) unknowns(list []verdict.Unknown) {
 		t.line("  unknown     %s%s", why, numbers(" (seq %s)", slices.Compact(seqs[why])))
 		if names := entities[why]; len(names) > 0 {
 			t.line("              %s", some(names))
+		}
+	}
+	for _, u := range list[:min(len(list), findingsMax)] {
+		if u.Took != nil {
+			t.line("  so far      %s: %s", u.Entity, took(u.Took))
 		}
 	}
 }
@@ -462,7 +538,7 @@ func (t text) next(run verdict.Run) {
 			lines = append(lines, "recorder inspect "+tr.File)
 		}
 		for _, p := range tr.Policies {
-			if p.Verdict != verdict.Held {
+			if p.Verdict != verdict.Held && p.Counts() {
 				lines = append(lines, "verifier explain "+p.ID)
 			}
 			if i := slices.IndexFunc(p.Findings, isRoot); i >= 0 {
@@ -500,8 +576,10 @@ func (t text) totals(run verdict.Run) {
 			unreadable++
 		}
 		for _, p := range tr.Policies {
-			counts[p.Verdict]++
-			all++
+			if p.Counts() {
+				counts[p.Verdict]++
+				all++
+			}
 		}
 	}
 	parts := make([]string, 0, len(counts))

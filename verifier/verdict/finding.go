@@ -26,6 +26,7 @@ type Finding struct {
 	Waived      string         `json:"waived,omitempty"`       // by whom, until when and why
 	WouldHold   *Remedy        `json:"would_hold,omitempty"`
 	Blame       []Blame        `json:"blame,omitempty"`
+	Took        *Breakdown     `json:"took,omitempty"` // where its time went, if it is about time
 	Slice       *Slice         `json:"slice,omitempty"`
 	Windows     []Window       `json:"windows"` // what was going on between its first and its last event
 	Events      []Event        `json:"events"`  // what Seq and Slice name, as far as it is in the trace

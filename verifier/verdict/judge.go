@@ -1,5 +1,7 @@
 package verdict
 
+import "slices"
+
 // Judge sets the verdict of the entity from what its rules derived. met says
 // whether it put the policy to the test as the policy demands.
 func (e *Entity) Judge(violations, unknowns, errors int, met bool) {
@@ -47,20 +49,26 @@ func (p *Policy) Judge() {
 	p.Verdict = worst
 }
 
-// Judge sets the verdict of the trace: the worst of its policies, Error when it
-// could not be judged, Vacuous when no policy judged it.
+// Counts reports whether the policy's verdict is part of the trace's. One that
+// was not exercised, and that nobody asked of this trace, is not: a recording of
+// a drain says nothing about backups and need not.
+func (p *Policy) Counts() bool { return p.Verdict != Vacuous || p.Demanded }
+
+// Judge sets the verdict of the trace: the worst of its policies that count,
+// Error when it could not be judged, Vacuous when no policy judged it.
 func (t *Trace) Judge() {
-	switch {
-	case t.Error != "":
+	if t.Error != "" {
 		t.Verdict = Error
 		return
-	case len(t.Policies) == 0:
-		t.Verdict = Vacuous
-		return
 	}
-	t.Verdict = Held
+	t.Verdict = Vacuous
+	if slices.ContainsFunc(t.Policies, func(p Policy) bool { return p.Verdict != Vacuous }) {
+		t.Verdict = Held
+	}
 	for _, p := range t.Policies {
-		t.Verdict = max(t.Verdict, p.Verdict)
+		if p.Counts() {
+			t.Verdict = max(t.Verdict, p.Verdict)
+		}
 	}
 }
 
@@ -84,12 +92,15 @@ func (r *Run) Judge() {
 // allow marks what a waiver or an allowance lets pass and returns the worst
 // verdict of what is left of the trace.
 func (r *Run) allow(t *Trace) Level {
-	if len(t.Policies) == 0 {
+	if !slices.ContainsFunc(t.Policies, func(p Policy) bool { return p.Counts() }) {
 		return t.Verdict
 	}
 	worst := Held
 	for i := range t.Policies {
 		p := &t.Policies[i]
+		if !p.Counts() {
+			continue
+		}
 		left := r.waive(p)
 		p.Allowed = left == Held && p.Verdict != Held
 		for j := range r.Allowances {

@@ -43,11 +43,13 @@ type Trace struct {
 	File        string             `json:"file"` // as it was named on the command line
 	Digest      string             `json:"digest"`
 	Verdict     Level              `json:"verdict"`
-	Error       string             `json:"error,omitempty"` // why it could not be judged
-	Run         *trace.Run         `json:"run,omitzero"`    // what was recorded, by whom and when
-	Certificate *trace.Certificate `json:"certificate"`     // null when the file could not be read
-	Assumptions []Assumption       `json:"assumptions"`     // what the certificate does not prove
-	Policies    []Policy           `json:"policies"`        // sorted by id
+	Error       string             `json:"error,omitempty"`       // why it could not be judged
+	Run         *trace.Run         `json:"run,omitzero"`          // what was recorded, by whom and when
+	Certificate *trace.Certificate `json:"certificate"`           // null when the file could not be read
+	Assumptions []Assumption       `json:"assumptions"`           // what the certificate does not prove
+	Policies    []Policy           `json:"policies"`              // sorted by id
+	Diagnoses   []Diagnosis        `json:"diagnoses"`             // in order of begin; they change no verdict
+	Undiagnosed []Failure          `json:"undiagnosed,omitempty"` // diagnoses that failed
 }
 
 // Assumption is something that the certificate cannot prove and that whoever
@@ -72,6 +74,8 @@ type Policy struct {
 	Requirement  string `json:"requirement,omitempty"`
 	Severity     string `json:"severity,omitempty"`
 	View         string `json:"view"`
+	Demand       Demand `json:"demand"`                 // when it has to be exercised
+	Demanded     bool   `json:"demanded"`               // it had to be, by this trace
 	ExercisedMin int    `json:"exercised_min"`          // rows that an entity needs
 	ExercisedIn  string `json:"exercised_in,omitempty"` // where they must lie
 	File         string `json:"file"`                   // relative to the root of the policies
@@ -119,12 +123,31 @@ const (
 // Units returns all of them.
 func Units() []Unit { return []Unit{Nanoseconds, Bytes} }
 
+// Demand says when a policy must be exercised for a trace to pass.
+type Demand string
+
+// The demands.
+const (
+	DemandAlways   Demand = "always"   // by every trace
+	DemandDeclared Demand = "declared" // by a trace that claims to: a mark, a spec, or the command line
+)
+
+// Demands returns all of them.
+func Demands() []string { return []string{string(DemandAlways), string(DemandDeclared)} }
+
 // Blame is evidence for who made a finding happen. It never turns it green.
+// From and Until, ns since the start of the trace, are the time that was lost to
+// it; both are 0 where no time is.
 type Blame struct {
-	Class  Class    `json:"class"`
-	Reason string   `json:"reason"`
-	NS     int64    `json:"ns,omitzero"` // of the time in question
-	Seq    []uint64 `json:"seq"`
+	Policy  string         `json:"policy"` // that says so
+	Class   Class          `json:"class"`
+	Reason  string         `json:"reason"`
+	Message string         `json:"message"`     // the policy's sentence for the reason
+	NS      int64          `json:"ns,omitzero"` // of the time in question
+	From    int64          `json:"from_ns"`
+	Until   int64          `json:"until_ns"`
+	Seq     []uint64       `json:"seq"`
+	Detail  map[string]any `json:"detail,omitempty"` // further fields of the row
 }
 
 // Unknown is one reason why an entity is inconclusive.
@@ -136,6 +159,8 @@ type Unknown struct {
 	Seq     []uint64       `json:"seq"`
 	Detail  map[string]any `json:"detail,omitempty"`
 	Waived  string         `json:"waived,omitempty"` // by whom, until when and why
+	Blame   []Blame        `json:"blame,omitempty"`
+	Took    *Breakdown     `json:"took,omitempty"`
 }
 
 // Failure is one evaluation that did not end with a judgement.

@@ -113,14 +113,16 @@ func TestPolicy(t *testing.T) {
 	}
 }
 
+type gateTest struct {
+	name   string
+	traces []verdict.Trace
+	allow  []verdict.Allowance
+	want   verdict.Level
+	exit   int
+}
+
 func TestRunAndGate(t *testing.T) {
-	tests := []struct {
-		name   string
-		traces []verdict.Trace
-		allow  []verdict.Allowance
-		want   verdict.Level
-		exit   int
-	}{
+	tests := []gateTest{
 		{"no trace", nil, nil, verdict.Vacuous, 3},
 		{"no policy judged the trace", []verdict.Trace{{}}, nil, verdict.Vacuous, 3},
 		{"all held", traces(verdict.Held, verdict.Held), nil, verdict.Held, 0},
@@ -152,6 +154,17 @@ func TestRunAndGate(t *testing.T) {
 			verdict.Vacuous, 3,
 		},
 	}
+	undemanded := traces(verdict.Held, verdict.Vacuous, verdict.Vacuous)
+	undemanded[0].Policies[1].Demanded, undemanded[0].Policies[2].Demanded = false, false
+	nothing := traces(verdict.Vacuous)
+	nothing[0].Policies[0].Demanded = false
+	doubted := traces(verdict.Held, verdict.Inconclusive)
+	doubted[0].Policies[1].Demanded = false
+	tests = append(tests, []gateTest{
+		{"what is vacuous and not demanded does not count", undemanded, nil, verdict.Held, 0},
+		{"nothing counts", nothing, nil, verdict.Vacuous, 3},
+		{"what is exercised counts, demanded or not", doubted, nil, verdict.Inconclusive, 3},
+	}...)
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			run := verdict.Run{Traces: test.traces, Allowances: test.allow}
@@ -317,6 +330,7 @@ func TestWaiversOpenTheGateAndChangeNoVerdict(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			p := test.policy
+			p.Demanded = true
 			p.Findings, p.Unknowns, p.Entities = slices.Clone(p.Findings), slices.Clone(p.Unknowns), slices.Clone(p.Entities)
 			run := verdict.Run{Traces: []verdict.Trace{{Policies: []verdict.Policy{p}, Verdict: p.Verdict}}}
 			if err := run.Waive(test.waivers, time.Date(2026, 3, 1, 23, 59, 0, 0, time.UTC)); err != nil {
@@ -361,7 +375,7 @@ func policyOf(entities ...verdict.Entity) verdict.Policy { return verdict.Policy
 func traces(levels ...verdict.Level) []verdict.Trace {
 	var t verdict.Trace
 	for i, l := range levels {
-		t.Policies = append(t.Policies, verdict.Policy{ID: "p" + string(rune('0'+i)), Verdict: l})
+		t.Policies = append(t.Policies, verdict.Policy{ID: "p" + string(rune('0'+i)), Verdict: l, Demanded: true})
 	}
 	return []verdict.Trace{t}
 }

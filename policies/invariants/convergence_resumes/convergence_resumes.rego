@@ -32,6 +32,9 @@
 #     gap: events are missing just where the expansion may have moved on
 #     clock: the moments are not known exactly enough to say whether it was in time
 #   mutants: [drop, delay, gap_resume, cut]
+#   rows:
+#     - doc: requirements
+#       row: Convergence resumes after interruption
 package invariants.convergence_resumes
 
 _resume := data.params["convergence-resumes"].resume_ns
@@ -90,6 +93,7 @@ _code := "stuck" if {
 violation contains {
 	"code": _code, "seq": {input.begin.seq, _start.seq, input.until_seq},
 	"got": input.until_ns - _start.ns, "want": _complete, "unit": "ns", "waiting": input.waiting,
+	"from_ns": _start.ns, "until_ns": input.until_ns,
 } if {
 	not input.closed
 	input.until_ns - _start.ns > _complete
@@ -99,6 +103,7 @@ violation contains {
 violation contains {
 	"code": _code, "seq": {input.begin.seq, _start.seq, input.end.seq},
 	"got": input.end.not_before_ns - _start.ns, "want": _complete, "unit": "ns",
+	"from_ns": _start.ns, "until_ns": input.end.ns,
 } if {
 	_torn_down
 	input.end.not_before_ns - _start.ns > _complete
@@ -107,6 +112,7 @@ violation contains {
 violation contains {
 	"code": "completed_late", "seq": {input.begin.seq, _start.seq, input.end.seq},
 	"got": input.end.not_before_ns - _start.ns, "want": _complete, "unit": "ns",
+	"from_ns": _start.ns, "until_ns": input.end.ns,
 } if {
 	_completed
 	count(_disruptions) > 0
@@ -130,6 +136,7 @@ _open_at(moment) if moment.seq < input.end.seq
 violation contains {
 	"code": "not_resumed", "seq": {answer.disruption.begin.seq, answer.over.seq, answer.first.seq},
 	"got": answer.first.not_before_ns - answer.over.ns, "want": _resume, "unit": "ns",
+	"from_ns": answer.over.ns, "until_ns": answer.first.ns,
 } if {
 	some answer in _answers
 	answer.first.not_before_ns - answer.over.ns > _resume
@@ -159,12 +166,16 @@ unknown contains {"reason": "clock", "seq": {answer.disruption.begin.seq, answer
 unknown contains {
 	"reason": {"trace_end": "pending", "deleted": "deleted"}[input.until],
 	"seq": {input.begin.seq, _start.seq, input.until_seq},
+	"from_ns": _start.ns, "until_ns": input.until_ns,
 } if {
 	not input.closed
 	input.until_ns - _start.ns <= _complete
 }
 
-unknown contains {"reason": "deleted", "seq": {input.begin.seq, input.end.seq, input.left_seq}} if {
+unknown contains {
+	"reason": "deleted", "seq": {input.begin.seq, input.end.seq, input.left_seq},
+	"from_ns": _start.ns, "until_ns": input.end.ns,
+} if {
 	_torn_down
 	input.end.not_before_ns - _start.ns <= _complete
 }

@@ -5,10 +5,15 @@ import data.lib.fixture_test as fixture
 
 _s := fixture.second
 
+# Which time a row is about is compared by a test of its own.
 _judge(document) := judged if {
-	judged := fixture.judgement(policy.violation, policy.exercised, policy.unknown) with input as document
-		with data.params as fixture.params
+	violation := policy.violation with input as document with data.params as fixture.params
+	exercised := policy.exercised with input as document with data.params as fixture.params
+	unknown := policy.unknown with input as document with data.params as fixture.params
+	judged := fixture.judgement(_timeless(violation), exercised, _timeless(unknown))
 }
+
+_timeless(rows) := {object.remove(row, {"from_ns", "until_ns"}) | some row in rows}
 
 _disruption(changes) := object.union(
 	{
@@ -202,4 +207,33 @@ test_teardown_of_wal_is_not_judged if {
 		"role": "PG_WAL", "closed_by": "volume_left", "until": "deleted", "left": true, "left_seq": 70,
 		"left_ns": 61 * _s,
 	})) == _vacuous
+}
+
+# The time of which a row speaks, in seconds.
+test_which_time_it_is_about[name] if {
+	some name, case in {
+		"stuck": {"change": _open(2431), "want": {["stuck", 30, 2431]}},
+		"torn down too late": {
+			"change": {
+				"end": fixture.moment(60, 2431), "closed_by": "volume_left", "left": true, "left_ns": 2432 * _s,
+			},
+			"want": {["stuck", 30, 2431]},
+		},
+		"torn down": {
+			"change": {"closed_by": "volume_left", "left": true, "left_ns": 61 * _s}, "want": {["deleted", 30, 60]},
+		},
+		"late": {"change": {"end": fixture.moment(60, 2431)}, "want": {["completed_late", 30, 2431]}},
+		"pending": {"change": _open(2430), "want": {["pending", 30, 2430]}},
+		"not resumed": {
+			"change": {"end": fixture.moment(60, 700), "progress": [_fact(50, 631)]},
+			"want": {["not_resumed", 30, 631]},
+		},
+	}
+	document := _operation(case.change)
+	rows := policy.violation | policy.unknown with input as document with data.params as fixture.params
+	{[word, row.from_ns / _s, row.until_ns / _s] |
+		some row in rows
+		some key in ["code", "reason"]
+		word := row[key]
+	} == case.want
 }
