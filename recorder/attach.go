@@ -146,8 +146,7 @@ func (a *attachment) run() (cert trace.Certificate, err error) {
 	defer func() { err = errors.Join(err, w.Close()) }()
 	show := newProgress(a.o.Stderr, a.o.Terminal)
 	b, err := bus.Open(a.soft, bus.Options{
-		RunID: w.Run().ID, Dir: a.natsDir(), URL: a.o.NATS.URL, CredsFile: a.o.NATS.CredsFile,
-		CAFile: a.o.NATS.CAFile, CertFile: a.o.NATS.CertFile, KeyFile: a.o.NATS.KeyFile, Notify: show.notify,
+		RunID: w.Run().ID, Dir: a.natsDir(), NATS: a.o.NATS, Notify: show.notify,
 	}, w.Position())
 	if err != nil {
 		if !resumed {

@@ -15,6 +15,7 @@ import (
 
 	"k8s.io/client-go/rest"
 
+	"github.com/hindsight-project/hindsight/recorder/broker"
 	"github.com/hindsight-project/hindsight/recorder/trace"
 )
 
@@ -48,7 +49,7 @@ type Options struct {
 	Output string
 
 	// NATS is an external server; without URL one is built in.
-	NATS NATS
+	NATS broker.Options
 
 	// Command is run while recording, and ends it. Empty: record until the
 	// context ends.
@@ -70,15 +71,6 @@ type Options struct {
 	Terminal bool      // Stderr is a terminal: show a live line
 }
 
-// NATS is how an external NATS server is reached.
-type NATS struct {
-	URL       string
-	CredsFile string
-	CAFile    string
-	CertFile  string
-	KeyFile   string
-}
-
 // Complete gives the run its id, the moment of its start, and Output its
 // default. Attach calls it where the caller has not.
 func (o *Options) Complete() {
@@ -91,11 +83,8 @@ func (o *Options) Complete() {
 
 // Validate checks what can be checked without the cluster.
 func (o *Options) Validate() error {
-	if o.NATS.URL == "" && (o.NATS != NATS{}) {
-		return errors.New("--nats-creds, --nats-ca, --nats-cert and --nats-key need --nats URL")
-	}
-	if (o.NATS.CertFile == "") != (o.NATS.KeyFile == "") {
-		return errors.New("--nats-cert and --nats-key go together")
+	if err := o.NATS.Validate(); err != nil {
+		return err
 	}
 	if len(o.Command) > 0 {
 		if _, err := exec.LookPath(o.Command[0]); err != nil {

@@ -17,6 +17,7 @@ import (
 	_ "k8s.io/client-go/plugin/pkg/client/auth" // logins of managed clusters
 
 	"github.com/hindsight-project/hindsight/recorder"
+	"github.com/hindsight-project/hindsight/recorder/broker"
 	"github.com/hindsight-project/hindsight/recorder/logs"
 	"github.com/hindsight-project/hindsight/recorder/sentinel"
 	"github.com/hindsight-project/hindsight/recorder/trace"
@@ -106,11 +107,7 @@ Exit codes: that of the command if it is not 0; otherwise
 	f.BoolVar(&o.KeepHeartbeats, "keep-heartbeats", false,
 		"record Lease renewals and Node status stamps that say nothing but \"still alive\"")
 	addSourceFlags(f, &o, budget)
-	f.StringVar(&o.NATS.URL, "nats", "", "URL of a NATS server with JetStream to go through instead of the built-in one")
-	f.StringVar(&o.NATS.CredsFile, "nats-creds", "", "credentials file for --nats")
-	f.StringVar(&o.NATS.CAFile, "nats-ca", "", "PEM file with the authority that signed the certificate of --nats")
-	f.StringVar(&o.NATS.CertFile, "nats-cert", "", "PEM file with our certificate for --nats")
-	f.StringVar(&o.NATS.KeyFile, "nats-key", "", "PEM file with the key of --nats-cert")
+	addNATSFlags(f, &o.NATS, "URL of a NATS server with JetStream to go through instead of the built-in one")
 	return cmd
 }
 
@@ -129,6 +126,17 @@ func addSourceFlags(f *pflag.FlagSet, o *recorder.Options, budget *resource.Quan
 	f.BoolVar(&o.Logs.Record, "logs", true, "record what the operator and the instances log")
 	f.StringVar(&o.Logs.Rules, "log-rules", "", "file that says which lines are recorded (default: built-in rules)")
 	f.Var(flagOf{budget}, "log-budget", "how much may be recorded of logs, such as 32Mi")
+}
+
+// addNATSFlags adds the flags of how a NATS server is reached.
+func addNATSFlags(f *pflag.FlagSet, o *broker.Options, usage string) {
+	f.StringVar(&o.URL, "nats", "", usage)
+	f.StringVar(&o.CredsFile, "nats-creds", "", "credentials file for --nats")
+	f.StringVar(&o.NKeyFile, "nats-nkey", "", "file with the seed of our nkey for --nats")
+	f.StringVar(&o.TokenFile, "nats-token-file", "", "file with our token for --nats")
+	f.StringVar(&o.CAFile, "nats-ca", "", "PEM file with the authority that signed the certificate of --nats")
+	f.StringVar(&o.CertFile, "nats-cert", "", "PEM file with our certificate for --nats")
+	f.StringVar(&o.KeyFile, "nats-key", "", "PEM file with the key of --nats-cert")
 }
 
 // flagOf is a quantity as a flag.

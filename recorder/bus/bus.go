@@ -2,10 +2,8 @@ package bus
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"sync"
 	"time"
@@ -14,6 +12,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/hindsight-project/hindsight/recorder/broker"
 	"github.com/hindsight-project/hindsight/recorder/trace"
 )
 
@@ -29,16 +28,11 @@ type Options struct {
 	// RunID names the stream and the subjects.
 	RunID string
 
-	// Dir is where the embedded server keeps its stream. It is not used with URL.
+	// Dir is where the embedded server keeps its stream. It is not used with an external one.
 	Dir string
 
-	// URL is an external server, several separated by commas. Empty: the
-	// embedded one.
-	URL       string
-	CredsFile string // NATS credentials: JWT and seed
-	CAFile    string // PEM: who signed the server's certificate
-	CertFile  string // PEM: our certificate, with KeyFile
-	KeyFile   string
+	// NATS is an external server. Without URL: the embedded one.
+	NATS broker.Options
 
 	// Notify tells people what they should know at once.
 	Notify func(format string, args ...any)
@@ -174,77 +168,54 @@ func (b *Bus) createStream(ctx context.Context, name string, first uint64) (err 
 
 func (b *Bus) connect() error {
 	options := []nats.Option{
-		nats.Name("hindsight recorder " + b.opts.RunID),
 		nats.MaxReconnects(-1),
 		nats.ReconnectWait(250 * time.Millisecond),
 		// Nothing waits in the connection: the publisher keeps what is not
 		// acknowledged, and sends it again in order.
 		nats.ReconnectBufSize(-1),
-		nats.Timeout(5 * time.Second),
 	}
-	url := b.opts.URL
-	if url == "" {
-		if err := b.startServer(); err != nil {
-			return err
-		}
-		options = append(options, nats.InProcessServer(b.server))
-	} else {
-		external, err := b.externalOptions()
-		if err != nil {
-			return err
-		}
-		options = append(options, external...)
-	}
-	nc, err := nats.Connect(url, options...)
+	nc, err := b.dial("hindsight recorder "+b.opts.RunID, options)
 	if err != nil {
-		return fmt.Errorf("%s cannot be reached: %w; check the address and that a NATS server with JetStream "+
-			"runs there, or leave out --nats to use the built-in one", b.where(), err)
+		return err
 	}
 	b.nc = nc
 	if limit := nc.MaxPayload(); limit < MaxObject {
 		b.opts.Notify("%s takes messages of at most %d bytes: greater objects will be gaps; set max_payload to %d there",
 			b.where(), limit, MaxObject)
 	}
+	if broker.Plain(nc) {
+		b.opts.Notify("%s is reached without encryption: others can read what is recorded; use tls:// or --nats-ca",
+			b.where())
+	}
 	return nil
 }
 
-func (b *Bus) where() string {
-	if b.opts.URL == "" {
-		return "the built-in NATS server"
+func (b *Bus) dial(name string, options []nats.Option) (*nats.Conn, error) {
+	if b.opts.NATS.URL != "" {
+		return b.opts.NATS.Connect(name, append(options,
+			nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
+				if err != nil {
+					b.opts.Notify("%s is away: %v; waiting for it", b.where(), err)
+				}
+			}),
+			nats.ReconnectHandler(func(*nats.Conn) { b.opts.Notify("%s is back", b.where()) }),
+		)...)
 	}
-	return "the NATS server " + b.opts.URL
+	if err := b.startServer(); err != nil {
+		return nil, err
+	}
+	nc, err := nats.Connect("", append(options, nats.Name(name), nats.InProcessServer(b.server))...)
+	if err != nil {
+		return nil, fmt.Errorf("%s cannot be used: %w", b.where(), err)
+	}
+	return nc, nil
 }
 
-func (b *Bus) externalOptions() ([]nats.Option, error) {
-	o := []nats.Option{
-		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
-			if err != nil {
-				b.opts.Notify("%s is away: %v; waiting for it", b.where(), err)
-			}
-		}),
-		nats.ReconnectHandler(func(*nats.Conn) { b.opts.Notify("%s is back", b.where()) }),
+func (b *Bus) where() string {
+	if b.opts.NATS.URL == "" {
+		return "the built-in NATS server"
 	}
-	for _, f := range []string{b.opts.CredsFile, b.opts.CAFile, b.opts.CertFile, b.opts.KeyFile} {
-		if f == "" {
-			continue
-		}
-		if _, err := os.Stat(f); err != nil {
-			return nil, fmt.Errorf("cannot use a file for NATS: %w", err)
-		}
-	}
-	if b.opts.CredsFile != "" {
-		o = append(o, nats.UserCredentials(b.opts.CredsFile))
-	}
-	if b.opts.CAFile != "" {
-		o = append(o, nats.RootCAs(b.opts.CAFile))
-	}
-	if b.opts.CertFile != "" || b.opts.KeyFile != "" {
-		if _, err := tls.LoadX509KeyPair(b.opts.CertFile, b.opts.KeyFile); err != nil {
-			return nil, fmt.Errorf("cannot use the certificate for NATS: %w", err)
-		}
-		o = append(o, nats.ClientCert(b.opts.CertFile, b.opts.KeyFile))
-	}
-	return o, nil
+	return "the " + b.opts.NATS.String()
 }
 
 // startServer starts a server inside this process. It listens on nothing.

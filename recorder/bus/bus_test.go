@@ -17,6 +17,7 @@ import (
 	"go.uber.org/goleak"
 	"pgregory.net/rapid"
 
+	"github.com/hindsight-project/hindsight/recorder/broker"
 	"github.com/hindsight-project/hindsight/recorder/trace"
 )
 
@@ -254,7 +255,7 @@ func (n *natsServer) url() string { return fmt.Sprintf("nats://127.0.0.1:%d", n.
 func TestAnExternalServerMayGoAwayAndComeBack(t *testing.T) {
 	n := startNATS(t, nil)
 	var said notes
-	b := open(t, Options{URL: n.url(), Notify: said.notify}, trace.Position{})
+	b := open(t, Options{NATS: broker.Options{URL: n.url()}, Notify: said.notify}, trace.Position{})
 	done := make(chan []trace.Event, 1)
 	go func() {
 		defer close(done)
@@ -277,16 +278,15 @@ func TestAnExternalServerIsSaidToBe(t *testing.T) {
 	plain := startNATS(t, func(o *server.Options) { o.JetStream = false })
 	for _, c := range []struct {
 		says, want string
-		options    Options
+		server     broker.Options
 	}{
-		{"away", "cannot be reached", Options{URL: "nats://127.0.0.1:1"}},
-		{"without JetStream", "JetStream does not answer", Options{URL: plain.url()}},
-		{"without its credentials", "cannot use a file for NATS", Options{URL: plain.url(), CredsFile: "/no/such.creds"}},
-		{"without its certificate", "cannot use a file for NATS", Options{URL: plain.url(), CertFile: "/no", KeyFile: "/no"}},
+		{"away", "cannot be reached", broker.Options{URL: "nats://127.0.0.1:1"}},
+		{"without JetStream", "JetStream does not answer", broker.Options{URL: plain.url()}},
+		{"without its credentials", "cannot use a file for NATS", broker.Options{URL: plain.url(), CredsFile: "/no.creds"}},
 	} {
 		t.Run(c.says, func(t *testing.T) {
-			c.options.RunID, c.options.Notify = "ds-1", t.Logf
-			if _, err := Open(t.Context(), c.options, trace.Position{}); err == nil || !strings.Contains(err.Error(), c.want) {
+			o := Options{RunID: "ds-1", NATS: c.server, Notify: t.Logf}
+			if _, err := Open(t.Context(), o, trace.Position{}); err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("got %v, want %q", err, c.want)
 			}
 		})
@@ -296,7 +296,7 @@ func TestAnExternalServerIsSaidToBe(t *testing.T) {
 func TestAServerThatTakesOnlySmallMessagesIsSaidToAndDoesNotEndTheRun(t *testing.T) {
 	n := startNATS(t, func(o *server.Options) { o.MaxPayload = 4096 })
 	var said notes
-	b := open(t, Options{URL: n.url(), Notify: said.notify}, trace.Position{})
+	b := open(t, Options{NATS: broker.Options{URL: n.url()}, Notify: said.notify}, trace.Position{})
 	large := pod(1)
 	large.Data = []byte(`"` + strings.Repeat("x", 5000) + `"`)
 	if err := b.Publish(t.Context(), large); !errors.Is(err, ErrTooLarge) {
@@ -311,7 +311,7 @@ func TestAServerThatTakesOnlySmallMessagesIsSaidToAndDoesNotEndTheRun(t *testing
 
 func TestWhatOthersWriteIsRejected(t *testing.T) {
 	n := startNATS(t, nil)
-	b := open(t, Options{URL: n.url()}, trace.Position{})
+	b := open(t, Options{NATS: broker.Options{URL: n.url()}}, trace.Position{})
 	nc, err := nats.Connect(n.url())
 	if err != nil {
 		t.Fatal(err)

@@ -65,7 +65,7 @@
 //
 // # Servers
 //
-// Without [Options.URL] a server runs inside the process. It listens on nothing
+// Without a URL in [Options.NATS] a server runs inside the process. It listens on nothing
 // and keeps its stream in [Options.Dir]. Objects of up to 2 MiB pass (etcd stores
 // 1.5 MiB); an external server with a smaller max_payload is told of at the
 // start, and what it does not take is [ErrTooLarge], which the recorder declares
