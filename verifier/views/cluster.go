@@ -32,8 +32,10 @@ const (
 
 // groupHistory is what the Cluster says about one volume group over time.
 type groupHistory struct {
-	blocks  []blockPoint
-	sizings []sizingPoint
+	blocks   []blockPoint
+	sizings  []sizingPoint
+	rewrites []moment // of the volume status, without a change that the views tell of
+	text     string   // of the last volume status
 }
 
 type generationPoint struct {
@@ -52,6 +54,9 @@ type block struct {
 	ExceedLimit      bool   `json:"exceed_limit"`
 	MaxActions       int64  `json:"max_actions"`
 	ReservedActions  int64  `json:"reserved_actions"`
+	TargetBuffer     int64  `json:"target_buffer"`
+	CriticalPercent  int64  `json:"critical_percent"`
+	CriticalFree     int64  `json:"critical_free"`
 	Windowed         bool   `json:"windowed"`
 	Instances        int64  `json:"instances"`
 	window           windowSpec
@@ -75,6 +80,10 @@ type sizing struct {
 	Present         bool   `json:"present"`
 	State           string `json:"state"`
 	Effective       int64  `json:"effective"`
+	Target          int64  `json:"target"`
+	HasNextWindow   bool   `json:"has_next_window"`
+	NextWindow      int64  `json:"next_window_ns"`
+	Message         string `json:"message"`
 	HasBudget       bool   `json:"has_budget"`
 	Actions         int64  `json:"actions"`
 	Planned         int64  `json:"planned"`
@@ -183,7 +192,13 @@ func parseBlock(s trace.State, instances int64) block {
 		ExceedLimit:      boolOr(grow.At("exceedLimitOnEmergency"), false),
 		MaxActions:       intOr(grow.At("maxActionsPerDay"), 4),
 		ReservedActions:  intOr(grow.At("reservedActionsForEmergency"), 1),
+		TargetBuffer:     intOr(s.At("targetBuffer"), 20),
+		CriticalPercent:  intOr(grow.At("criticalThreshold"), 95),
+		CriticalFree:     1 << 30,
 		Instances:        instances,
+	}
+	if free := textOf(grow.At("criticalMinimumFree")); free != "" {
+		b.CriticalFree = quantity(free)
 	}
 	if window := s.At("maintenanceWindow"); window.Len() > 0 {
 		b.Windowed = true
@@ -220,9 +235,13 @@ func (c *cluster) observeSizing(m moment, s trace.State, start time.Time) {
 	for key, g := range c.groups {
 		p := parseSizing(found[key], start)
 		p.moment = m
+		text := string(found[key].JSON())
 		if n := len(g.sizings); n == 0 || !g.sizings[n-1].equal(p) {
 			g.sizings = append(g.sizings, p)
+		} else if text != g.text {
+			g.rewrites = append(g.rewrites, m)
 		}
+		g.text = text
 	}
 }
 
@@ -233,7 +252,12 @@ func parseSizing(s trace.State, start time.Time) sizingPoint {
 		Present:   s.Len() > 0,
 		State:     s.At("state").String(),
 		Effective: quantity(s.At("effectiveSize").String()),
+		Target:    quantity(s.At("targetSize").String()),
+		Message:   s.At("message").String(),
 	}}
+	if at, ok := parseTime(s.At("nextMaintenanceWindow").String()); ok {
+		p.HasNextWindow, p.NextWindow = true, int64(at.Sub(start))
+	}
 	if budget := s.At("budget"); budget.Len() > 0 {
 		p.HasBudget = true
 		p.Actions = intOr(budget.At("actionsLast24h"), 0)

@@ -9,6 +9,7 @@
 //	view       one document per                         serves
 //	storage    volume group of a cluster                policy-bounds, replica-consistency, idempotency, status-coherence
 //	operation  expansion of a volume group              convergence-resumes
+//	pressure   volume group of a cluster                growth-on-usage, emergency-growth, maintenance-window, …
 //	set        sentinel workload, or cluster without    no-data-loss
 //
 // A volume group is the claims of one role of one cluster: PG_DATA, PG_WAL, or
@@ -52,6 +53,15 @@
 // again), a node with a pod of the cluster made unschedulable or not ready (until
 // undone). Marks with the phases disruption-start and disruption-end count as
 // well when the trace has one cluster only.
+//
+// # Usage
+//
+// How full volumes are is told by the usage samples of the recorder, and by the
+// operator's log line "Instance disk status received", which is what it decides
+// by. The recorder leaves out samples that tell nothing new, so that a value
+// lasts until the next one. A sample stands where it was received, with the moment
+// in which the one before was still true as not_before_ns; a line stands where it
+// was written. What is older than what is known already is left out.
 //
 // # Sentinel events
 //

@@ -26,6 +26,8 @@ type history struct {
 	attachments []attachmentPoint
 	marks       []mark
 	sentinels   []sentinelEvent
+	usages      []usageEvent
+	patches     []patchEvent
 
 	groups       []volumeGroup // once they are made
 	clusterOf    map[*trace.Object]*cluster
@@ -130,7 +132,7 @@ func selection() trace.Selection {
 				{"spec", "source"}, {"spec", "nodeName"}, {"status", "attached"},
 			}},
 		},
-		Types: append([]trace.Type{trace.Mark}, sentinelTypes...),
+		Types: append([]trace.Type{trace.Mark, usageSample, logLine}, sentinelTypes...),
 	}
 }
 
@@ -166,6 +168,12 @@ func (h *history) observe(c *trace.Change) error {
 		return nil
 	case slices.Contains(sentinelTypes, c.Type):
 		return h.observeSentinel(c)
+	case c.Type == usageSample:
+		h.observeUsage(c)
+		return nil
+	case c.Type == logLine:
+		h.observeSizingLine(c)
+		return nil
 	case !c.Type.IsObject() || c.Object == nil:
 		return nil
 	}

@@ -53,10 +53,7 @@ func (r *replay) steps() []step {
 			out = append(out, step{moment: v.left, volume: v})
 		}
 	}
-	until := r.group.until
-	out = slices.DeleteFunc(out, func(s step) bool {
-		return s.Seq > until.Seq || (s.Seq == until.Seq && r.group.end == endDeleted)
-	})
+	out = slices.DeleteFunc(out, func(s step) bool { return r.group.isBeyond(s.moment) })
 	slices.SortStableFunc(out, func(a, b step) int { return cmp.Compare(a.Seq, b.Seq) })
 	return out
 }

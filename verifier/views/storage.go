@@ -222,6 +222,11 @@ func (g volumeGroup) lastMoment() (moment, string) {
 	return end, how
 }
 
+// isBeyond reports whether m comes after what the group is judged by.
+func (g volumeGroup) isBeyond(m moment) bool {
+	return m.Seq > g.until.Seq || (m.Seq == g.until.Seq && g.end == endDeleted)
+}
+
 func (g volumeGroup) storage() storageDocument {
 	d := storageDocument{
 		Namespace:   g.cluster.namespace,

@@ -90,3 +90,29 @@ func prolongs(schedule cron.Schedule, last time.Time, duration time.Duration) ti
 	}
 	return schedule.Next(last)
 }
+
+// openings answers, for moments that only rise, when a window opens next.
+type openings struct {
+	spec  windowSpec
+	start time.Time
+	asked bool
+	next  int64
+	found bool
+}
+
+// after returns the first scheduled time later than ns, both since the start of
+// the trace; false when there is none.
+func (o *openings) after(ns int64) (int64, bool) {
+	if o.asked && (!o.found || o.next > ns) {
+		return o.next, o.found
+	}
+	o.asked, o.found, o.next = true, false, 0
+	schedule, _, ok := o.spec.parse()
+	if !ok {
+		return 0, false
+	}
+	if at := schedule.Next(o.start.Add(time.Duration(ns))); !at.IsZero() {
+		o.next, o.found = int64(at.Sub(o.start)), true
+	}
+	return o.next, o.found
+}
