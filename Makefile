@@ -14,7 +14,7 @@ GOPACKAGE := ./...
 
 .PHONY: help
 help: ## Show the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: build ## Record a replayed real run in a real API server and judge it
@@ -57,6 +57,11 @@ bench: golang ## Measure, and write docs/performance.md anew
 mutate: golang ## Make mistakes on purpose, and write docs/policy-strength.md anew
 	GOGC=400 $(GO) run ./docs/strength >docs/policy-strength.md.new || { cat docs/policy-strength.md.new; exit 1; } >&2
 	mv docs/policy-strength.md.new docs/policy-strength.md
+
+.PHONY: requirements
+requirements: golang ## Write docs/requirements.md anew, and fail when a requirement has no policy
+	$(GO) run ./docs/requirements >docs/requirements.md.new || { cat docs/requirements.md.new; exit 1; } >&2
+	mv docs/requirements.md.new docs/requirements.md
 
 .PHONY: track
 track: golang ## Prove docs/track-record.md: every historic bug is found in its trace

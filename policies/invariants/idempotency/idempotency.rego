@@ -29,6 +29,9 @@
 #   reasons:
 #     gap: events are missing, so a repetition may not have been seen
 #   mutants: [repeat_action, duplicate, reorder, gap_done]
+#   rows:
+#     - doc: requirements
+#       row: Idempotency
 package invariants.idempotency
 
 import data.lib.rises

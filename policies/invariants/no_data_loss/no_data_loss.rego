@@ -33,6 +33,9 @@
 #     never_read: acknowledged elements were not read again afterwards
 #     standby_unknown: elements were lost in a crash failover, and what the elected standby had before is not recorded
 #   mutants: [lose_write, phantom_write, double_write, cut_read]
+#   rows:
+#     - doc: requirements
+#       row: No data loss
 package invariants.no_data_loss
 
 exercised contains {"seq": {interruption.write_before_seq, interruption.begin.seq, interruption.read_after_seq}} if {

@@ -42,6 +42,9 @@
 #     deleted: the cluster was deleted before the claims had to follow the block
 #     clock: the moments are not known exactly enough to say whether the claims followed in time
 #   mutants: [above_limit, below_request, shrink, reorder, forbid_emergency, no_budget, closed_window, gap]
+#   rows:
+#     - doc: requirements
+#       row: Policy bounds respected
 package invariants.policy_bounds
 
 import data.lib.rises

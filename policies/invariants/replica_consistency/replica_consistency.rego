@@ -31,6 +31,9 @@
 #     deleted: the cluster was deleted while the requests were different, before they had to be equal
 #     clock: the moments are not known exactly enough to say whether the requests became equal in time
 #   mutants: [stale_replica, diverge, gap]
+#   rows:
+#     - doc: requirements
+#       row: Replica consistency
 package invariants.replica_consistency
 
 import data.lib.rises

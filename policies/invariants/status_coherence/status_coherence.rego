@@ -41,6 +41,9 @@
 #     clock: the moments are not known exactly enough to say whether the status followed in time
 #     cluster_unseen: the Cluster was not recorded, so there is no status to judge
 #   mutants: [lie_state, lie_effective, lie_actual, lie_action, lie_budget, no_action, gap, cut]
+#   rows:
+#     - doc: requirements
+#       row: Status coherence
 package invariants.status_coherence
 
 import data.lib.rises
