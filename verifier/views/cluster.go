@@ -18,6 +18,10 @@ type cluster struct {
 	sync    []syncPoint
 	primary []primaryPoint
 	gen     []generationPoint
+
+	health  []healthPoint
+	builds  []buildPoint
+	changes []changePoint // of the spec
 }
 
 // groupKey is the volume group of a cluster: its role, and the tablespace of PG_TABLESPACE.
@@ -116,12 +120,12 @@ type primaryPoint struct {
 
 // clusterFields are what is read of a Cluster.
 func clusterFields() trace.Fields {
-	return trace.Fields{Group: "postgresql.cnpg.io", Resource: "clusters", Paths: [][]string{
+	return trace.Fields{Group: "postgresql.cnpg.io", Resource: "clusters", Paths: append([][]string{
 		{"metadata", "creationTimestamp"}, {"metadata", "deletionTimestamp"}, {"metadata", "generation"},
 		{"spec", "instances"}, {"spec", "storage"}, {"spec", "walStorage"}, {"spec", "tablespaces"},
 		{"spec", "minSyncReplicas"}, {"spec", "postgresql", "synchronous"},
 		{"status", "storageSizing"}, {"status", "currentPrimary"}, {"status", "targetPrimary"},
-	}}
+	}, healthFields()...)}
 }
 
 // observe folds one event of the Cluster.
@@ -130,6 +134,7 @@ func (c *cluster) observe(m moment, s trace.State, start time.Time) {
 	if n := len(c.gen); n == 0 || c.gen[n-1].generation != generation {
 		c.gen = append(c.gen, generationPoint{m, generation})
 	}
+	c.observeHealth(m, s)
 	c.observeSpec(m, generation, s)
 	c.observeSizing(m, s.At("status", "storageSizing"), start)
 	synchronous := isSynchronous(s.At("spec"))

@@ -8,6 +8,7 @@
 //
 //	view       one document per                         serves
 //	storage    volume group of a cluster                policy-bounds, replica-consistency, idempotency, status-coherence
+//	cluster    life of a Cluster                        single-primary, primary-election, no-silent-stall, no-churn, …
 //	operation  expansion of a volume group              convergence-resumes
 //	pressure   volume group of a cluster                growth-on-usage, emergency-growth, maintenance-window, …
 //	set        sentinel workload, or cluster without    no-data-loss

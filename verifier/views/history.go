@@ -28,6 +28,8 @@ type history struct {
 	sentinels   []sentinelEvent
 	usages      []usageEvent
 	patches     []patchEvent
+	signals     []signal // Kubernetes Events
+	jobs        []*pod   // pods that prepare volumes
 
 	groups       []volumeGroup // once they are made
 	clusterOf    map[*trace.Object]*cluster
@@ -47,8 +49,9 @@ type volume struct {
 	from, left                     moment
 	points                         []volumePoint
 	touches                        []moment
-	body                           string // of the last version, without bookkeeping
-	volumeName                     string // of the PersistentVolume
+	failing                        []nodePoint // whether the claim shows that its expansion fails
+	body                           string      // of the last version, without bookkeeping
+	volumeName                     string      // of the PersistentVolume
 }
 
 type volumePoint struct {
@@ -72,6 +75,10 @@ type pod struct {
 	restarted                            []moment
 	changes                              []moment // phase, readiness, node
 	last                                 string
+
+	points    []podPoint
+	scheduled moment
+	evicted   bool
 }
 
 type node struct {
@@ -115,7 +122,7 @@ const (
 func selection() trace.Selection {
 	return trace.Selection{
 		Fields: []trace.Fields{
-			clusterFields(),
+			clusterFields(), eventFields(), newEventFields(),
 			{Resource: "persistentvolumeclaims", Paths: [][]string{{"metadata"}, {"spec"}, {"status"}}},
 			{Resource: "pods", Paths: [][]string{
 				{"metadata", "labels"}, {"metadata", "creationTimestamp"}, {"metadata", "deletionTimestamp"},
@@ -185,6 +192,8 @@ func (h *history) observe(c *trace.Change) error {
 		h.observeVolume(c)
 	case "pods":
 		h.observePod(c)
+	case "events":
+		h.observeSignal(c)
 	case "nodes":
 		h.observeNode(c)
 	case "leases":
@@ -341,6 +350,7 @@ func (v *volume) observe(c *trace.Change) {
 		inferred: c.Inferred,
 	}
 	v.volumeName = s.At("spec", "volumeName").String()
+	v.failing = appendNode(v.failing, p.moment, isFailing(s))
 	body := bodyOf(s)
 	if n := len(v.points); n == 0 || v.points[n-1].differs(p) {
 		v.points = append(v.points, p)
@@ -400,6 +410,11 @@ func (h *history) observePod(c *trace.Change) {
 				p = fresh
 				h.pods = append(h.pods, p)
 			}
+		case labels.At(labelJobRole).Exists():
+			if fresh.owner = h.ownerOf(c); fresh.owner != nil {
+				p = fresh
+				h.jobs = append(h.jobs, p)
+			}
 		case labels.At(labelApp).String() == operatorApp && labels.At(labelCluster).String() == "":
 			p = fresh
 			h.operators = append(h.operators, p)
@@ -423,6 +438,7 @@ func (h *history) updatePod(p *pod, c *trace.Change) {
 		p.gone = m
 		return
 	}
+	p.observe(m, c.State)
 	p.node = c.State.At("spec", "nodeName").String()
 	ready := conditionIs(c.State, "Ready", "True")
 	if ready && p.ready.isZero() {

@@ -30,6 +30,8 @@ type sentinelEvent struct {
 	n                 int64 // of a write
 	instance          string
 	lsn               uint64
+	timeline          int64
+	writable          bool     // the instance was not in recovery
 	primary, complete bool     // of a read
 	found, duplicates elements // of a read
 }
@@ -42,6 +44,8 @@ func (h *history) observeSentinel(c *trace.Change) error {
 		workload: c.State.At("workload").String(),
 		instance: c.State.At("instance").String(),
 		lsn:      parseLSN(c.State.At("lsn").String()),
+		timeline: intOr(c.State.At("timeline"), 0),
+		writable: c.Type == sentinelAcknowledged,
 	}
 	if c.Object != nil {
 		e.namespace, e.name = c.Object.Namespace, c.Object.Name
@@ -56,6 +60,7 @@ func (h *history) observeSentinel(c *trace.Change) error {
 		return nil
 	}
 	e.primary, e.complete = c.State.At("primary").Bool(), c.State.At("complete").Bool()
+	e.writable = !boolOr(c.State.At("in_recovery"), !e.primary)
 	var err error
 	if e.found, err = parseElements(c.State.At("elements").String()); err != nil {
 		return fmt.Errorf("event %d, %s: elements: %w", c.Seq, c.Type, err)

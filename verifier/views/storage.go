@@ -308,15 +308,17 @@ func (p *pod) life() podLife {
 // gapKinds are the resources of which a loss concerns a cluster's documents.
 var gapKinds = []string{"clusters", "persistentvolumeclaims", "pods"}
 
-// gapsOf lists the declared gaps that meet the time of the cluster.
-func (h *history) gapsOf(k *cluster, until moment) []gap {
+// gapsOf lists the declared gaps of these kinds, besides gapKinds, that meet the
+// time of the cluster.
+func (h *history) gapsOf(k *cluster, until moment, more ...string) []gap {
+	kinds := append(more, gapKinds...)
 	out := []gap{}
 	for _, g := range h.gaps {
 		kind := g.Resource.Resource
 		if g.LastSeq == 0 { // the recording ended inside
 			g.NotAfter, g.LastSeq = time.Duration(h.end.NS), h.end.Seq
 		}
-		if !slices.Contains(gapKinds, kind) || (g.Namespace != "" && g.Namespace != k.namespace) ||
+		if !slices.Contains(kinds, kind) || (g.Namespace != "" && g.Namespace != k.namespace) ||
 			int64(g.NotAfter) <= k.from.NS && k.born || int64(g.NotBefore) >= until.NS {
 			continue
 		}

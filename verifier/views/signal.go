@@ -1,0 +1,53 @@
+package views
+
+import (
+	"cmp"
+
+	"github.com/hindsight-project/hindsight/recorder/trace"
+)
+
+// signal is one version of a Kubernetes Event: identical Events are versions of
+// one object whose count rises.
+type signal struct {
+	moment
+	namespace, kind, name string // of the object that it is about
+	reason, message       string
+	warning               bool
+	repeated              bool // a further version of an Event
+	count                 int64
+	id                    string // of the Event
+}
+
+// eventFields are what is read of Events in their older form.
+func eventFields() trace.Fields {
+	return trace.Fields{Resource: "events", Paths: [][]string{
+		{"reason"}, {"type"}, {"involvedObject"}, {"message"}, {"count"},
+	}}
+}
+
+// newEventFields are what is read of them in the form of events.k8s.io.
+func newEventFields() trace.Fields {
+	return trace.Fields{Group: "events.k8s.io", Resource: "events", Paths: [][]string{
+		{"reason"}, {"type"}, {"regarding"}, {"note"}, {"deprecatedCount"}, {"series"},
+	}}
+}
+
+// observeSignal folds one version of an Event. That one expires says nothing.
+func (h *history) observeSignal(c *trace.Change) {
+	if c.Type == trace.Deleted {
+		return
+	}
+	s := c.State
+	about := s.At("involvedObject")
+	if !about.Exists() {
+		about = s.At("regarding")
+	}
+	count := max(intOr(s.At("count"), 0), intOr(s.At("deprecatedCount"), 0), intOr(s.At("series", "count"), 0), 1)
+	h.signals = append(h.signals, signal{
+		moment:    momentOf(c),
+		namespace: about.At("namespace").String(), kind: about.At("kind").String(), name: about.At("name").String(),
+		reason: s.At("reason").String(), message: cmp.Or(s.At("message").String(), s.At("note").String()),
+		warning: s.At("type").String() == "Warning", repeated: c.Type == trace.Modified, count: count,
+		id: c.Object.Namespace + "/" + c.Object.Name,
+	})
+}
