@@ -58,3 +58,22 @@ actions(statuses, request, match, grace) := [status |
 	status.ns >= request.not_before_ns - match
 	status.ns <= request.ns + grace
 ]
+
+# METADATA
+# description: |
+#   The growth of a group of the view storage that was an action of the operator, not
+#   asked for by the block: the rise, the dynamic blocks that may have been in force,
+#   and the kinds of the actions that tell of it. times is data.params.time.
+growth(group, times) := [{"rise": rise, "specs": specs, "kinds": kinds} |
+	some rise in decisions(group.requests)
+	specs := [spec |
+		some spec in candidates(group.specs, rise, times.order_skew_ns)
+		spec.mode == "dynamic"
+		in_scope(spec.mode, group.role)
+	]
+	count(specs) > 0
+	not by_spec(group.specs, rise, times.order_skew_ns)
+	kinds := {action.action_kind |
+		some action in actions(group.statuses, rise, times.action_match_ns, times.status_grace_ns)
+	}
+]

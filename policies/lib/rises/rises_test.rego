@@ -84,3 +84,30 @@ test_actions[name] if {
 	}
 	count(rises.actions([case.status], fixture.request(9, 50, {}), 5 * _s, 60 * _s)) == case.want
 }
+
+_times := {"order_skew_ns": 2 * _s, "action_match_ns": 5 * _s, "status_grace_ns": 60 * _s}
+
+test_growth[name] if {
+	some name, case in {
+		"an action": {"change": {}, "want": [{"EmergencyGrow"}]},
+		"of which nothing tells": {"change": {"statuses": []}, "want": [set()]},
+		"asked for by the block": {"change": {"specs": [fixture.spec({"request": 2 * fixture.gib})]}, "want": []},
+		"of a static block": {"change": {"specs": [fixture.spec({"mode": "static"})]}, "want": []},
+		"of WAL": {"change": {"role": "PG_WAL"}, "want": []},
+		"without a block": {"change": {"specs": []}, "want": []},
+		"a volume that follows": {"change": {"requests": [fixture.request(9, 50, {"peak": 2 * fixture.gib})]}, "want": []},
+	}
+	group := object.union(
+		{
+			"role": "PG_DATA", "specs": _specs, "requests": [fixture.request(9, 50, {})],
+			"statuses": [fixture.grown(9, 51, {})],
+		},
+		case.change,
+	)
+	[growth.kinds | some growth in rises.growth(group, _times)] == case.want
+}
+
+test_growth_has_its_blocks if {
+	group := {"role": "PG_DATA", "specs": _specs, "requests": [fixture.request(9, 101, {})], "statuses": []}
+	[[spec.seq | some spec in growth.specs] | some growth in rises.growth(group, _times)] == [[1, 2]]
+}
