@@ -93,9 +93,16 @@ var loaded = sync.OnceValue(func() *policy.Set {
 	return set
 })
 
-// judge imports the lines and returns, for each policy, its verdict with the
-// codes of its findings or, failing these, the reasons of its doubts.
+// judge imports the lines and returns, for each policy that every trace has to
+// exercise, its verdict with the codes of its findings or, failing these, the
+// reasons of its doubts.
 func (r *recording) judge() map[string]string {
+	r.t.Helper()
+	return r.judgeThe(func(p verdict.Policy) bool { return p.Demand == verdict.DemandAlways })
+}
+
+// judgeThe asks the same of the policies for which it is true.
+func (r *recording) judgeThe(is func(verdict.Policy) bool) map[string]string {
 	r.t.Helper()
 	slices.SortStableFunc(r.lines, func(a, b map[string]any) int { return when(a).Compare(when(b)) })
 	var text bytes.Buffer
@@ -132,6 +139,9 @@ func (r *recording) judge() map[string]string {
 	for _, p := range judgements.Policies {
 		for _, e := range p.Errors {
 			r.t.Errorf("%s: %s", p.ID, e.Text)
+		}
+		if !is(p) {
+			continue
 		}
 		words := map[string]bool{}
 		for _, f := range p.Findings {

@@ -68,7 +68,6 @@ growth(group, times) := [{"rise": rise, "specs": specs, "kinds": kinds} |
 	some rise in decisions(group.requests)
 	specs := [spec |
 		some spec in candidates(group.specs, rise, times.order_skew_ns)
-		spec.mode == "dynamic"
 		in_scope(spec.mode, group.role)
 	]
 	count(specs) > 0

@@ -35,6 +35,17 @@
 #     deleted: the cluster was deleted while the status disagreed, within the time of grace
 #     gap: events are missing, so an action or a status may not have been seen
 #     clock: the moments are not known exactly enough to say whether the status followed in time
+#   demand: declared
+#   rows:
+#     - doc: requirements
+#       row: Rate limit budget boundaries
+#     - doc: results
+#       row: Rate limiting
+#     - doc: results
+#       row: initializes max-actions budget counters
+#   specs:
+#     - initializes max-actions budget counters
+#     - exposes planned/emergency budget split in status
 package scenarios.rate_limit_budget
 
 import data.lib.rises

@@ -61,3 +61,15 @@ test_evidence_of_a_reserve_that_was_taken if {
 	judged := _judge(_silent([_p, _p, _p, _p]))
 	{row.seq | some row in judged.violation} == {{10, 20, 30, 40}}
 }
+
+test_growth_in_quick_succession if {
+	story := _silent([_p, _p, _p, _p])
+	requests := [object.union(request, {"seq": 10 + i}) | some i, request in story.requests]
+	{row.seq | some row in _judge(object.union(story, {"requests": requests})).violation} == {{10, 11, 12, 13}}
+}
+
+test_evidence_of_a_growth_of_unknown_kind if {
+	story := _story([_p, _p, _p], {})
+	judged := _judge(object.union(story, {"requests": array.concat(story.requests, [_rise(4, 400)]), "spans": []}))
+	judged.unknown == {{"reason": "kind_unknown", "code": "reserve_taken", "seq": {40}}}
+}
