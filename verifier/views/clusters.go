@@ -200,7 +200,7 @@ func (h *history) clusterDocument(k *cluster) clusterDocument {
 		Namespace: k.namespace, Cluster: k.name, Seen: k.seen, Born: k.born, FromNS: k.from.NS,
 		Until: s.end, UntilSeq: s.until.Seq, UntilNS: s.until.NS,
 		Specs: []clusterSpec{}, Builds: append([]buildPoint{}, k.builds...), Spans: s.spans(),
-		Elections: k.elections(s.pods, s.until), Writers: h.writersOf(k),
+		Elections: s.elections(), Writers: h.writersOf(k),
 		Pods: []instanceLife{}, Claims: []claimLife{}, Operations: []groupGrowth{},
 		Reasons: s.reasons(), Events: len(h.signals) > 0,
 		Disruptions: append([]disruption{}, h.disruptionsOf(k)...), Gaps: h.gapsOf(k, s.until, "events"),

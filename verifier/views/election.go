@@ -27,12 +27,12 @@ type choice struct {
 // elections lists when the primary was to be another one, in order, up to the
 // end of the cluster. A target that comes back to the present primary for a
 // while is part of the same election.
-func (k *cluster) elections(pods []*pod, until moment) []election {
+func (s *stage) elections() []election {
 	out := []election{}
 	open := -1
 	var last health
-	for _, p := range k.health {
-		if !p.before(until) {
+	for _, p := range s.cluster.health {
+		if !s.covers(p.moment) {
 			break
 		}
 		differs := p.Current != "" && p.Target != "" && p.Current != p.Target
@@ -51,7 +51,7 @@ func (k *cluster) elections(pods []*pod, until moment) []election {
 			open = -1
 		}
 		if open >= 0 && p.Target != last.Target {
-			out[open].choose(p, pods)
+			out[open].choose(p, s.pods)
 		}
 		last = p.health
 	}
