@@ -12,6 +12,7 @@
 //	operation  expansion of a volume group              convergence-resumes
 //	pressure   volume group of a cluster                growth-on-usage, emergency-growth, maintenance-window, …
 //	set        sentinel workload, or cluster without    no-data-loss
+//	wait       life of a Cluster                        the diagnoses
 //
 // A volume group is the claims of one role of one cluster: PG_DATA, PG_WAL, or
 // PG_TABLESPACE with its name. Its entity is namespace/cluster/role, with
@@ -54,6 +55,16 @@
 // again), a node with a pod of the cluster made unschedulable or not ready (until
 // undone). Marks with the phases disruption-start and disruption-end count as
 // well when the trace has one cluster only.
+//
+// # Waits
+//
+// The view wait lists intervals in which something of a cluster waited, with what
+// the API said of the reason: pods without a node; volumes that are not mounted
+// yet, since when they are attached and where they were before; images; nodes out
+// of order with the pods that stayed there and the budgets that covered them;
+// expansions by stage; claims without a pod; changes of the primary. Short waits
+// are normal and are there too. What a log line tells is placed where its writer's
+// stamp says, moved by the difference between the clocks.
 //
 // # Usage
 //

@@ -30,6 +30,7 @@ type history struct {
 	patches     []patchEvent
 	signals     []signal // Kubernetes Events
 	jobs        []*pod   // pods that prepare volumes
+	waiting     *waiting
 
 	groups       []volumeGroup // once they are made
 	clusterOf    map[*trace.Object]*cluster
@@ -121,7 +122,7 @@ const (
 // selection is what the fold reads of a trace.
 func selection() trace.Selection {
 	return trace.Selection{
-		Fields: []trace.Fields{
+		Fields: append(waitFields(), []trace.Fields{
 			clusterFields(), eventFields(), newEventFields(),
 			{Resource: "persistentvolumeclaims", Paths: [][]string{{"metadata"}, {"spec"}, {"status"}}},
 			{Resource: "pods", Paths: [][]string{
@@ -138,8 +139,8 @@ func selection() trace.Selection {
 			{Group: "storage.k8s.io", Resource: "volumeattachments", Paths: [][]string{
 				{"spec", "source"}, {"spec", "nodeName"}, {"status", "attached"},
 			}},
-		},
-		Types: append([]trace.Type{trace.Mark, usageSample, logLine}, sentinelTypes...),
+		}...),
+		Types: slices.Concat([]trace.Type{trace.Mark, usageSample, logLine}, sentinelTypes, waitTypes),
 	}
 }
 
@@ -156,6 +157,7 @@ func fold(r *trace.Reader) (*history, error) {
 		attachmentOf: map[*trace.Object]attachmentPoint{},
 		latest:       map[string]*cluster{},
 		lives:        map[string]int{},
+		waiting:      newWaiting(certificate),
 	}
 	if err := r.Scan(selection(), h.observe); err != nil {
 		return nil, err
@@ -169,6 +171,7 @@ func fold(r *trace.Reader) (*history, error) {
 // observe folds one event.
 func (h *history) observe(c *trace.Change) error {
 	h.end = momentOf(c)
+	defer h.waiting.observe(h, c)
 	switch {
 	case c.Type == trace.Mark:
 		h.marks = append(h.marks, mark{momentOf(c), c.State.At("phase").String()})

@@ -14,13 +14,16 @@ type signal struct {
 	reason, message       string
 	warning               bool
 	repeated              bool // a further version of an Event
+	old                   bool // listed at the start: when it happened is not known
 	count                 int64
 	id                    string // of the Event
+	uid                   string // of the object
 }
 
 // eventFields are what is read of Events in their older form.
 func eventFields() trace.Fields {
 	return trace.Fields{Resource: "events", Paths: [][]string{
+		{"metadata", "creationTimestamp"},
 		{"reason"}, {"type"}, {"involvedObject"}, {"message"}, {"count"},
 	}}
 }
@@ -28,8 +31,13 @@ func eventFields() trace.Fields {
 // newEventFields are what is read of them in the form of events.k8s.io.
 func newEventFields() trace.Fields {
 	return trace.Fields{Group: "events.k8s.io", Resource: "events", Paths: [][]string{
+		{"metadata", "creationTimestamp"},
 		{"reason"}, {"type"}, {"regarding"}, {"note"}, {"deprecatedCount"}, {"series"},
 	}}
+}
+
+func (e signal) isAbout(kind, namespace, name string) bool {
+	return e.kind == kind && e.namespace == namespace && e.name == name
 }
 
 // observeSignal folds one version of an Event. That one expires says nothing.
@@ -48,6 +56,7 @@ func (h *history) observeSignal(c *trace.Change) {
 		namespace: about.At("namespace").String(), kind: about.At("kind").String(), name: about.At("name").String(),
 		reason: s.At("reason").String(), message: cmp.Or(s.At("message").String(), s.At("note").String()),
 		warning: s.At("type").String() == "Warning", repeated: c.Type == trace.Modified, count: count,
+		old: c.Type == trace.Added && !h.isBorn(s), uid: about.At("uid").String(),
 		id: c.Object.Namespace + "/" + c.Object.Name,
 	})
 }

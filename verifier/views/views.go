@@ -31,6 +31,7 @@ var projections = map[string]func(*history) ([]Document, error){
 	"pressure":  pressureDocuments,
 	"set":       setDocuments,
 	"storage":   storageDocuments,
+	"wait":      waitDocuments,
 }
 
 // Names returns the names of all views, sorted.
