@@ -117,7 +117,8 @@ func (w *waits) backupWaits() []backupWait {
 				row.Snapshots = append(row.Snapshots, waitError{s.class, cutTo(s.err), 1, []uint64{s.at.Seq}})
 			}
 		}
-		row.Warnings = append([]waitError{}, w.errorsOf("Backup", b.namespace, b.name, b.from, moment{}, backupWarnings...)...)
+		warnings := w.errorsOf("Backup", b.namespace, b.name, b.from, moment{}, backupWarnings...)
+		row.Warnings = append([]waitError{}, warnings...)
 		var ok bool
 		if row.waitInterval, ok = w.interval(b.from, earliest(b.done, b.gone), b.born, row.ClassesSeq...); ok {
 			out = append(out, row)

@@ -184,7 +184,8 @@ func (w *waits) nodeErrors(c *waitClaim, begin, end moment) []waitError {
 	var out []waitError
 	for _, p := range w.own() {
 		if slices.Contains(p.claims, c.name) {
-			out = append(out, w.errorsOf("Pod", p.namespace, p.name, begin, end, "FileSystemResizeFailed", "VolumeResizeFailed")...)
+			out = append(out, w.errorsOf("Pod", p.namespace, p.name, begin, end,
+				"FileSystemResizeFailed", "VolumeResizeFailed")...)
 		}
 	}
 	return out
@@ -222,7 +223,8 @@ func (w *waits) podlessWaits() []podlessWait {
 }
 
 func (p podlessWait) same(o podlessWait) bool {
-	return slices.Equal(p.Lists, o.Lists) && p.Pending == o.Pending && p.Resizing == o.Resizing && p.Suspended == o.Suspended
+	return slices.Equal(p.Lists, o.Lists) && p.Pending == o.Pending && p.Resizing == o.Resizing &&
+		p.Suspended == o.Suspended
 }
 
 // turns are the moments at which something may change about a claim and its

@@ -96,7 +96,8 @@ const (
 
 // pullReasons are what containers wait for that have no image.
 var pullReasons = []string{
-	"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "ImageInspectError", "RegistryUnavailable",
+	"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "ImageInspectError",
+	"RegistryUnavailable",
 }
 
 func (w *waiting) observePod(h *history, c *trace.Change) {
@@ -422,6 +423,9 @@ func (w *waits) imageWaits() []imageWait {
 	return sorted(out, func(r imageWait) waitInterval { return r.waitInterval })
 }
 
+// pullEnds are the Events that end a pull.
+var pullEnds = []string{"Pulled", "Failed", "BackOff"}
+
 // pulls reads from events how long images were pulled.
 func (w *waits) pulls(p *waitPod) []imageWait {
 	var out []imageWait
@@ -432,7 +436,7 @@ func (w *waits) pulls(p *waitPod) []imageWait {
 		}
 		var end moment
 		for _, later := range w.history.signals[i+1:] {
-			if later.isAbout("Pod", p.namespace, p.name) && slices.Contains([]string{"Pulled", "Failed", "BackOff"}, later.reason) {
+			if later.isAbout("Pod", p.namespace, p.name) && slices.Contains(pullEnds, later.reason) {
 				end = later.moment
 				break
 			}
