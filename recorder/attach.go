@@ -25,15 +25,17 @@ const (
 // finishTimeout bounds how long the API server is asked for its last word.
 const finishTimeout = 20 * time.Second
 
-// ErrAborted is returned when Options.Abort ended the recording.
-var ErrAborted error = abortedError{}
+// ErrAborted is returned when Options.Abort ended a recording into a file.
+var ErrAborted error = abortedError(
+	"stopped at once: the trace is readable but not sealed; attach with the same --output resumes it")
 
-type abortedError struct{}
+var errPublishAborted error = abortedError(
+	"stopped at once: the run was not ended, and its trace will not be sealed; what was published is collected")
+
+type abortedError string
 
 // Error implements error.
-func (abortedError) Error() string {
-	return "stopped at once: the trace is readable but not sealed; attach with the same --output resumes it"
-}
+func (e abortedError) Error() string { return string(e) }
 
 // ExitCode is what shells return for a program that Ctrl-C ended.
 func (abortedError) ExitCode() int { return 130 }
@@ -57,10 +59,14 @@ func Attach(ctx context.Context, o Options) (trace.Certificate, error) {
 		return trace.Certificate{}, err
 	}
 	cert, err := a.run()
-	if o.Abort.Err() != nil && !cert.Sealed {
+	switch {
+	case o.Abort.Err() == nil || cert.Sealed || err == nil:
+		return cert, err
+	case o.PublishOnly:
+		return cert, errPublishAborted
+	default:
 		return cert, ErrAborted
 	}
-	return cert, err
 }
 
 // attachment is one call of Attach.
@@ -139,37 +145,51 @@ func (a *attachment) warn(format string, args ...any) {
 
 // run opens trace and bus, records, and closes them in that order.
 func (a *attachment) run() (cert trace.Certificate, err error) {
+	if a.o.PublishOnly {
+		return a.publish()
+	}
 	w, resumed, err := openTrace(&a.o, a.server)
 	if err != nil {
 		return cert, err
 	}
 	defer func() { err = errors.Join(err, w.Close()) }()
-	show := newProgress(a.o.Stderr, a.o.Terminal)
-	b, err := bus.Open(a.soft, bus.Options{
-		RunID: w.Run().ID, Dir: a.natsDir(), NATS: a.o.NATS, Notify: show.notify,
-	}, w.Position())
+	a.rec = &recording{
+		writer: w, durable: w.Position().Seq, elapsed: elapsed(w), last: time.Duration(w.Certificate().Duration),
+	}
+	a.rec.resumeGaps()
+	detach, err := a.open(bus.Options{RunID: w.Run().ID, Dir: a.natsDir()}, w.Position())
 	if err != nil {
 		if !resumed {
 			err = errors.Join(err, os.Remove(a.o.Output))
 		}
 		return cert, err
 	}
-	defer b.Close()
-	ctx, fail := context.WithCancelCause(a.o.Abort)
-	defer fail(nil)
-	a.rec = &recording{
-		start: time.Now(), ctx: ctx, fail: fail, bus: b, show: show, writer: w, durable: w.Position().Seq,
-		elapsed: elapsed(w), last: time.Duration(w.Certificate().Duration),
-	}
-	a.rec.resumeGaps()
-	show.gaps = a.rec.gaps.Load
-	var background sync.WaitGroup
-	defer background.Wait()
-	defer fail(nil)
-	background.Go(func() { show.run(ctx) })
+	defer detach()
 	a.rec.consume(w.Position().Seq)
 	defer a.rec.stopConsuming()
 	return a.record(resumed)
+}
+
+// open connects the recording with the bus and starts to show its progress, until
+// detach is called.
+func (a *attachment) open(o bus.Options, position trace.Position) (detach func(), err error) {
+	r := a.rec
+	r.runID = o.RunID
+	r.show = newProgress(a.o.Stderr, a.o.Terminal)
+	r.show.gaps = r.gaps.Load
+	o.NATS, o.Stream, o.Notify = a.o.NATS, a.o.Stream, r.show.notify
+	if r.bus, err = bus.Open(a.soft, o, position); err != nil {
+		return nil, err
+	}
+	r.start = time.Now()
+	r.ctx, r.fail = context.WithCancelCause(a.o.Abort)
+	var background sync.WaitGroup
+	background.Go(func() { r.show.run(r.ctx) })
+	return func() {
+		r.fail(nil)
+		background.Wait()
+		r.bus.Close()
+	}, nil
 }
 
 func (a *attachment) natsDir() string { return a.o.Output + ".nats" }
@@ -255,7 +275,7 @@ func (a *attachment) attend(streams []*watch.Stream) (end string, code *int, err
 	if denied == len(streams) {
 		return "", nil, fmt.Errorf("the API server lets us record nothing: %s", streams[0].Denied())
 	}
-	r.show.notify("recording %s into %s", plural(len(streams)-denied, "stream"), a.o.Output)
+	r.show.notify("recording %s into %s", plural(len(streams)-denied, "stream"), a.destination())
 	if len(a.o.Command) > 0 {
 		return a.attendCommand()
 	}
@@ -267,14 +287,21 @@ func (a *attachment) attend(streams []*watch.Stream) (end string, code *int, err
 	}
 }
 
+// environment is what a wrapped command is told.
+func (a *attachment) environment() []string {
+	env := []string{EnvRunID + "=" + a.rec.runID}
+	if !a.o.PublishOnly {
+		env = append(env, EnvTrace+"="+absolute(a.o.Output))
+	}
+	return env
+}
+
 func (a *attachment) attendCommand() (end string, code *int, err error) {
 	r := a.rec
 	ctx, cancel := context.WithCancel(a.soft)
 	defer cancel()
 	defer context.AfterFunc(r.ctx, cancel)()
-	c, err := runCommand(ctx, a.o.Abort, &a.o, []string{
-		EnvTrace + "=" + absolute(a.o.Output), EnvRunID + "=" + r.writer.Run().ID,
-	})
+	c, err := runCommand(ctx, a.o.Abort, &a.o, a.environment())
 	if err != nil {
 		return "", nil, err
 	}
@@ -306,6 +333,25 @@ func (a *attachment) finish(streams []*watch.Stream, end string, code *int) (cer
 	if err != nil {
 		return cert, err
 	}
+	if a.o.PublishOnly {
+		cert, err = a.publishEnd(outcomes, end, code)
+	} else {
+		cert, err = a.seal(outcomes, end, code)
+	}
+	if err != nil {
+		return cert, err
+	}
+	if code != nil && *code != 0 {
+		return cert, &CommandError{*code}
+	}
+	return cert, nil
+}
+
+// seal ends the trace with what the streams have proven.
+func (a *attachment) seal(
+	outcomes map[*watch.Stream]watch.Outcome, end string, code *int,
+) (cert trace.Certificate, err error) {
+	r := a.rec
 	if err := r.drain(); err != nil {
 		return cert, err
 	}
@@ -318,9 +364,6 @@ func (a *attachment) finish(streams []*watch.Stream, end string, code *int) (cer
 	}
 	r.stopConsuming()
 	a.clean()
-	if code != nil && *code != 0 {
-		return cert, &CommandError{*code}
-	}
 	return cert, nil
 }
 
@@ -329,7 +372,7 @@ func (a *attachment) clean() {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	if err := a.rec.bus.Remove(ctx); err != nil {
-		a.warn("the stream %s could not be removed: %v", bus.StreamName(a.rec.writer.Run().ID), err)
+		a.warn("the stream %s could not be removed: %v", bus.StreamName(a.rec.runID), err)
 	}
 	a.rec.bus.Close()
 	if a.o.NATS.URL == "" {

@@ -16,6 +16,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/hindsight-project/hindsight/recorder/broker"
+	"github.com/hindsight-project/hindsight/recorder/bus"
 	"github.com/hindsight-project/hindsight/recorder/trace"
 )
 
@@ -48,8 +49,14 @@ type Options struct {
 	// is resumed. Empty: "<run id>.trace.db" in the current directory.
 	Output string
 
-	// NATS is an external server; without URL one is built in.
-	NATS broker.Options
+	// NATS is an external server; without URL one is built in. Stream is how the
+	// external one keeps what is published.
+	NATS   broker.Options
+	Stream bus.StreamOptions
+
+	// PublishOnly leaves the trace to somebody who collects the run from NATS, see
+	// the package collect. There is no Output then.
+	PublishOnly bool
 
 	// Command is run while recording, and ends it. Empty: record until the
 	// context ends.
@@ -78,13 +85,26 @@ func (o *Options) Complete() {
 		o.start = time.Now()
 		o.runID = newRunID(o.Namespace, o.start)
 	}
-	o.Output = cmp.Or(o.Output, o.runID+".trace.db")
+	if !o.PublishOnly {
+		o.Output = cmp.Or(o.Output, o.runID+".trace.db")
+	}
 }
+
+// RunID returns the id of a new run, once Complete was called.
+func (o *Options) RunID() string { return o.runID }
 
 // Validate checks what can be checked without the cluster.
 func (o *Options) Validate() error {
-	if err := o.NATS.Validate(); err != nil {
+	if err := errors.Join(o.NATS.Validate(), o.Stream.Validate()); err != nil {
 		return err
+	}
+	switch {
+	case o.NATS.URL == "" && o.Stream != bus.StreamOptions{}:
+		return errors.New("--nats-replicas and --nats-max-bytes need --nats URL")
+	case o.PublishOnly && o.NATS.URL == "":
+		return errors.New("--publish-only needs --nats URL: without it there is nowhere to publish to")
+	case o.PublishOnly && o.Output != "":
+		return errors.New("--publish-only writes no trace, so --output cannot be given: recorder collect writes it")
 	}
 	if len(o.Command) > 0 {
 		if _, err := exec.LookPath(o.Command[0]); err != nil {
@@ -100,8 +120,8 @@ func newRunID(namespace string, start time.Time) string {
 	return fmt.Sprintf("%s-%s-%s", cmp.Or(namespace, "all"), start.UTC().Format("20060102t150405z"), id)
 }
 
-// openTrace creates the trace, or resumes it where its recorder was stopped.
-func openTrace(o *Options, server string) (w *trace.Writer, resumed bool, err error) {
+// run describes a new run.
+func (o *Options) run(server string) trace.Run {
 	run := trace.Run{
 		ID: o.runID, Origin: trace.OriginAttach, Start: o.start.UTC(), Tool: o.Tool,
 		Namespaces: []string{}, Server: server, Command: o.Command,
@@ -109,6 +129,12 @@ func openTrace(o *Options, server string) (w *trace.Writer, resumed bool, err er
 	if o.Namespace != "" {
 		run.Namespaces = []string{o.Namespace}
 	}
+	return run
+}
+
+// openTrace creates the trace, or resumes it where its recorder was stopped.
+func openTrace(o *Options, server string) (w *trace.Writer, resumed bool, err error) {
+	run := o.run(server)
 	if _, err := os.Stat(o.Output); errors.Is(err, os.ErrNotExist) {
 		w, err := trace.Create(o.Output, run)
 		return w, false, err

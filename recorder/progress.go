@@ -25,7 +25,7 @@ type progress struct {
 	streams int
 	events  uint64
 	gaps    func() int64
-	lag     time.Duration // of the last batch
+	lag     time.Duration // of the last batch; 0: not known
 	drawn   bool          // there is a live line to wipe
 	before  uint64        // events at the last line
 	at      time.Time     // of the last line
@@ -63,8 +63,12 @@ func (p *progress) line() {
 	now := time.Now()
 	rate := float64(p.events-p.before) / now.Sub(p.at).Seconds()
 	p.before, p.at = p.events, now
-	text := fmt.Sprintf("%s  %s  %d events  %.0f/s  lag %s  %s",
-		now.Sub(p.start).Round(time.Second), plural(p.streams, "stream"), p.events, rate, short(p.lag),
+	lag := ""
+	if p.lag > 0 {
+		lag = "  lag " + short(p.lag)
+	}
+	text := fmt.Sprintf("%s  %s  %d events  %.0f/s%s  %s",
+		now.Sub(p.start).Round(time.Second), plural(p.streams, "stream"), p.events, rate, lag,
 		plural(int(p.gaps()), "gap"))
 	if !p.terminal {
 		fmt.Fprintln(p.out, text)

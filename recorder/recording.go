@@ -20,6 +20,7 @@ import (
 // recording is one run under way: its clock, its way through the bus, and its
 // trace. Sources call emit; everything behind the bus happens in deliver.
 type recording struct {
+	runID   string
 	start   time.Time     // with a monotonic reading
 	elapsed time.Duration // of the run, at start
 	bus     *bus.Bus
@@ -34,7 +35,7 @@ type recording struct {
 	last     time.Duration // Time of the last event
 
 	writing sync.Mutex
-	writer  *trace.Writer
+	writer  *trace.Writer // nil when somebody else writes what is published
 	streams []*watch.Stream
 	durable uint64        // sequence number of the bus up to which the trace has all
 	goal    uint64        // drained is closed when durable comes here
@@ -69,7 +70,11 @@ func (r *recording) publish(e trace.Event) error {
 	}
 	r.last = e.Time
 	e.Wall = time.Now().UTC()
-	return r.bus.Publish(r.ctx, e)
+	err := r.bus.Publish(r.ctx, e)
+	if err == nil && r.writer == nil {
+		r.show.wrote(1, 0) // when it is durable only the collector knows
+	}
+	return err
 }
 
 // declareLost puts a gap in the place of a version that the bus does not take.
@@ -97,31 +102,17 @@ func (r *recording) declareLost(e trace.Event, cause error) error {
 func (r *recording) deliver(b bus.Batch) error {
 	r.writing.Lock()
 	defer r.writing.Unlock()
-	for _, reason := range b.Rejected {
-		r.writer.Reject(trace.Rejection{Reason: reason})
-	}
 	for _, s := range r.streams {
 		if n := s.TakeCoalesced(); n > 0 {
 			t := s.Target()
 			r.writer.Certify(t.Resource, t.Namespace, func(c *trace.StreamCert) { c.Coalesced += n })
 		}
 	}
-	for {
-		_, err := r.writer.Append(&b.Position, b.Events...)
-		var invalid *trace.InvalidEvent
-		if !errors.As(err, &invalid) {
-			if err != nil {
-				return err
-			}
-			break
-		}
-		e := b.Events[invalid.Index]
-		reason := fmt.Sprintf("%s of %s at version %s: %v", e.Type, e.Object, e.ResourceVersion, invalid.Err)
-		r.show.notify("cannot be recorded: %s", reason)
-		r.writer.Reject(trace.Rejection{Reason: reason})
-		b.Events = append(b.Events[:invalid.Index], b.Events[invalid.Index+1:]...)
+	n, err := bus.Write(r.writer, b, r.show.notify)
+	if err != nil {
+		return err
 	}
-	if n := len(b.Events); n > 0 {
+	if n > 0 {
 		r.show.wrote(n, r.now()-b.Events[0].Time)
 	}
 	r.durable = b.Position.Seq
@@ -230,11 +221,7 @@ func (r *recording) certify(outcomes map[*watch.Stream]watch.Outcome, notes map[
 		t := s.Target()
 		r.writer.Certify(t.Resource, t.Namespace, func(c *trace.StreamCert) {
 			c.Coalesced += s.TakeCoalesced()
-			c.Proof = outcome.Proof
-			if c.Gaps > 0 && (c.Proof == trace.ProofComplete || c.Proof == trace.ProofOpen) {
-				c.Proof = trace.ProofGaps
-			}
-			c.Reason = join(outcome.Reason, notes[t.Key()])
+			c.Conclude(outcome.Proof, join(outcome.Reason, notes[t.Key()]))
 		})
 	}
 	return nil
@@ -271,11 +258,14 @@ func (r *recording) adopt(streams []*watch.Stream) {
 	r.writing.Lock()
 	defer r.writing.Unlock()
 	r.streams = streams
+	r.show.setStreams(len(streams))
+	if r.writer == nil {
+		return
+	}
 	for _, s := range streams {
 		t := s.Target()
 		r.writer.Certify(t.Resource, t.Namespace, func(*trace.StreamCert) {})
 	}
-	r.show.setStreams(len(streams))
 }
 
 // resumeGaps continues to number the gaps of a trace.

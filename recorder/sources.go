@@ -98,7 +98,7 @@ func (a *attachment) sentinelOptions(api *kube.Client) sentinel.Options {
 	r := a.rec
 	return sentinel.Options{
 		Mode: a.o.Sentinel.Mode, URL: a.o.Sentinel.URL, Cluster: a.o.Sentinel.Cluster, Table: a.o.Sentinel.Table,
-		Rate: a.o.Sentinel.Rate, RunID: r.writer.Run().ID, Namespace: a.o.Namespace,
+		Rate: a.o.Sentinel.Rate, RunID: r.runID, Namespace: a.o.Namespace,
 		API: api, InCluster: inCluster(a.o.Config),
 		Abort: r.ctx, Emit: r.emit, Now: r.now, Notify: r.show.notify,
 	}

@@ -29,6 +29,7 @@ func newAttachCommand() *cobra.Command {
 	var o recorder.Options
 	var all bool
 	budget := resource.NewQuantity(logs.DefaultBudget, resource.BinarySI)
+	limit := resource.NewQuantity(0, resource.BinarySI)
 	cmd := &cobra.Command{
 		Use:   "attach [-o FILE] [flags] [-- COMMAND [ARG...]]",
 		Short: "Record a namespace of a running cluster into a trace",
@@ -60,6 +61,12 @@ A trace that was not sealed, because its recorder was killed, is resumed by
 attaching with the same --output: what the API server still remembers is not
 lost.
 
+With --publish-only the events stay in a stream of the JetStream cluster that
+--nats names, and "recorder collect" writes the trace, wherever it runs. While
+the cluster is away or the stream is full, the recorder keeps 2048 events or
+32 MiB and then waits, and the watches with it: what the API server forgets
+meanwhile becomes a gap. A recorder that only publishes cannot be resumed.
+
 The command runs in a process group of its own, with HINDSIGHT_TRACE and
 HINDSIGHT_RUN_ID in its environment. The first Ctrl-C is passed to it and ends
 the recording in order; the second stops everything at once.
@@ -82,7 +89,10 @@ Exit codes: that of the command if it is not 0; otherwise
     --operator-namespace postgres-operator
 
   # through your own NATS
-  recorder attach -n ds-e2e --nats tls://nats.example.com:4222 --nats-creds recorder.creds`,
+  recorder attach -n ds-e2e --nats tls://nats.example.com:4222 --nats-creds recorder.creds
+
+  # no file here: kept on three servers until "recorder collect" has written the trace
+  recorder attach -n ds-e2e --nats nats://nats.example.com --nats-replicas 3 --publish-only`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if cmd.ArgsLenAtDash() != 0 && len(args) > 0 {
 				return fmt.Errorf("unexpected argument %q: a command to run comes after --", args[0])
@@ -90,7 +100,7 @@ Exit codes: that of the command if it is not 0; otherwise
 			if err := completeAttach(&o, flags, all); err != nil {
 				return err
 			}
-			o.Logs.Budget = budget.Value()
+			o.Logs.Budget, o.Stream.MaxBytes = budget.Value(), limit.Value()
 			o.Command, o.Tool = args, version()
 			o.Stdin, o.Stdout, o.Stderr = cmd.InOrStdin(), cmd.OutOrStdout(), cmd.ErrOrStderr()
 			o.Terminal = isTerminal(o.Stderr)
@@ -107,7 +117,12 @@ Exit codes: that of the command if it is not 0; otherwise
 	f.BoolVar(&o.KeepHeartbeats, "keep-heartbeats", false,
 		"record Lease renewals and Node status stamps that say nothing but \"still alive\"")
 	addSourceFlags(f, &o, budget)
+	f.BoolVar(&o.PublishOnly, "publish-only", false,
+		"write no file: publish to --nats, for \"recorder collect\" to write the trace")
 	addNATSFlags(f, &o.NATS, "URL of a NATS server with JetStream to go through instead of the built-in one")
+	f.IntVar(&o.Stream.Replicas, "nats-replicas", 0, "servers of the cluster that keep the stream of this run (default 1)")
+	f.Var(flagOf{limit}, "nats-max-bytes", "how large the stream of this run may grow, 0 for no limit; "+
+		"while it is full, the recorder waits")
 	return cmd
 }
 
@@ -196,9 +211,15 @@ func attach(ctx context.Context, o recorder.Options) error {
 	}()
 	o.Abort = abort
 	o.Complete()
-	_, err := recorder.Attach(soft, o)
+	cert, err := recorder.Attach(soft, o)
 	var failed *recorder.CommandError
 	if err != nil && !errors.As(err, &failed) {
+		return err
+	}
+	if o.PublishOnly {
+		if _, failed := fmt.Fprintf(o.Stdout, "%s\n%s\n", o.RunID(), recorder.Summary(cert)); failed != nil {
+			return failed
+		}
 		return err
 	}
 	if unreported := report(o.Stdout, o.Output); unreported != nil {

@@ -2,6 +2,7 @@
 // file, and turns watch logs into traces and back.
 //
 //	recorder attach    record a live cluster
+//	recorder collect   write the traces of recorders that publish to NATS
 //	recorder import    make a trace of a watch log
 //	recorder export    write a trace as a watch log
 //	recorder inspect   what a trace holds, what it proves, and whether it is intact

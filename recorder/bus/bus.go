@@ -34,19 +34,54 @@ type Options struct {
 	// NATS is an external server. Without URL: the embedded one.
 	NATS broker.Options
 
+	// Stream is for external servers, when the stream is made.
+	Stream StreamOptions
+
+	// Published, if not nil, makes the stream one to be collected by another
+	// program, see Cluster.
+	Published *Published
+
 	// Notify tells people what they should know at once.
 	Notify func(format string, args ...any)
 }
 
-// Bus is one run's stream on a JetStream server.
-type Bus struct {
+// StreamOptions say how a stream is kept. The zero value is a good one.
+type StreamOptions struct {
+	Replicas int   // servers of the cluster that keep it; 0: one
+	MaxBytes int64 // while it is full, Publish waits; 0: as long as the server lets it grow
+}
+
+const (
+	maxReplicas = 5             // of NATS
+	minStream   = 8 * MaxObject // bytes
+)
+
+// Validate checks what can be checked without the server.
+func (o StreamOptions) Validate() error {
+	switch {
+	case o.Replicas < 0 || o.Replicas > maxReplicas:
+		return fmt.Errorf("--nats-replicas %d: NATS keeps a stream on 1 to %d servers", o.Replicas, maxReplicas)
+	case o.MaxBytes != 0 && o.MaxBytes < minStream:
+		return fmt.Errorf("--nats-max-bytes %d: a stream must hold a few of the greatest objects, at least %d bytes",
+			o.MaxBytes, minStream)
+	}
+	return nil
+}
+
+// link is a connection to a JetStream server.
+type link struct {
 	opts    Options
 	server  *server.Server // nil: external
 	nc      *nats.Conn
 	js      jetstream.JetStream
-	stream  jetstream.Stream
-	out     *publisher
 	closing sync.Once
+}
+
+// Bus is one run's stream on a JetStream server.
+type Bus struct {
+	link
+	in  *Source
+	out *publisher
 }
 
 // StreamName returns the name of the stream of a run.
@@ -85,59 +120,80 @@ func tokens(name string) string {
 // position is how far its trace has consumed it: the stream continues behind,
 // even if it was lost.
 func Open(ctx context.Context, opts Options, position trace.Position) (*Bus, error) {
-	b := &Bus{opts: opts}
-	if err := b.connect(); err != nil {
+	b := &Bus{link: link{opts: opts}}
+	if err := b.connect(ctx, "hindsight recorder "+opts.RunID); err != nil {
 		b.Close()
 		return nil, err
 	}
 	if err := b.open(ctx, position); err != nil {
 		b.Close()
-		return nil, fmt.Errorf("%s: %w", b.where(), err)
+		return nil, fmt.Errorf("%s: cannot open the stream %s: %w", b.where(), StreamName(opts.RunID), err)
 	}
 	return b, nil
 }
 
 func (b *Bus) open(ctx context.Context, position trace.Position) error {
-	js, err := jetstream.New(b.nc,
-		jetstream.WithPublishAsyncMaxPending(2*windowMessages), jetstream.WithPublishAsyncTimeout(ackTimeout))
+	stream, last, err := b.openStream(ctx, position)
 	if err != nil {
 		return err
 	}
-	b.js = js
-	if _, err := js.AccountInfo(ctx); err != nil {
-		return fmt.Errorf("JetStream does not answer (is it enabled there, for this account?): %w", err)
+	if limit := b.nc.MaxPayload(); limit < MaxObject {
+		b.opts.Notify("%s takes messages of at most %d bytes: greater objects will be gaps; set max_payload to %d there",
+			b.where(), limit, MaxObject)
 	}
-	last, err := b.openStream(ctx, position)
-	if err != nil {
-		return fmt.Errorf("cannot open the stream %s: %w", StreamName(b.opts.RunID), err)
-	}
-	b.out = newPublisher(b.js, b.stream, last, b.opts.Notify)
+	b.in = newSource(b.js, stream, b.opts.RunID)
+	b.out = newPublisher(b.js, stream, last, b.opts.Notify)
 	return nil
 }
 
 // openStream returns the last sequence number in the stream. A stream that ends
 // before position lost what was never written to its disk; all of that is in
 // the trace, so it starts anew behind it.
-func (b *Bus) openStream(ctx context.Context, position trace.Position) (uint64, error) {
+func (b *Bus) openStream(ctx context.Context, position trace.Position) (jetstream.Stream, uint64, error) {
 	name := StreamName(b.opts.RunID)
 	stream, err := b.js.Stream(ctx, name)
 	switch {
 	case err == nil:
 		info, err := stream.Info(ctx)
 		if err != nil {
-			return 0, err
+			return nil, 0, err
 		}
 		if info.State.LastSeq >= position.Seq {
-			b.stream = stream
-			return info.State.LastSeq, nil
+			return stream, info.State.LastSeq, nil
 		}
 		if err := b.js.DeleteStream(ctx, name); err != nil {
-			return 0, err
+			return nil, 0, err
 		}
 	case !errors.Is(err, jetstream.ErrStreamNotFound):
-		return 0, err
+		return nil, 0, err
 	}
-	return position.Seq, b.createStream(ctx, name, position.Seq+1)
+	config, err := b.streamConfig(position.Seq + 1)
+	if err != nil {
+		return nil, 0, err
+	}
+	stream, err = b.createStream(ctx, config)
+	return stream, position.Seq, err
+}
+
+// streamConfig describes the stream of the run. A full one refuses what is new,
+// so that the publisher waits; it never drops what is old.
+func (b *Bus) streamConfig(first uint64) (jetstream.StreamConfig, error) {
+	c := jetstream.StreamConfig{
+		Name:        StreamName(b.opts.RunID),
+		Description: "recording of Kubernetes by Hindsight",
+		Subjects:    []string{"hindsight." + b.opts.RunID + ".>"},
+		Storage:     jetstream.FileStorage,
+		Discard:     jetstream.DiscardNew,
+		Replicas:    max(b.opts.Stream.Replicas, 1),
+		MaxBytes:    b.opts.Stream.MaxBytes,
+		FirstSeq:    first,
+	}
+	if b.opts.Published == nil {
+		return c, nil
+	}
+	var err error
+	c.Metadata, err = b.opts.Published.metadata()
+	return c, err
 }
 
 // streamCreateFailed is NATS's JSStreamCreateErrF, which its client has no name for.
@@ -148,25 +204,19 @@ const createTries = 20
 
 // createStream creates the stream. The server may still be removing the files of
 // the one that was deleted a moment before, and fails then.
-func (b *Bus) createStream(ctx context.Context, name string, first uint64) (err error) {
+func (b *Bus) createStream(ctx context.Context, config jetstream.StreamConfig) (stream jetstream.Stream, err error) {
 	for range createTries {
-		b.stream, err = b.js.CreateStream(ctx, jetstream.StreamConfig{
-			Name:        name,
-			Description: "recording of Kubernetes by Hindsight",
-			Subjects:    []string{"hindsight." + b.opts.RunID + ".>"},
-			Storage:     jetstream.FileStorage,
-			FirstSeq:    first,
-		})
+		stream, err = b.js.CreateStream(ctx, config)
 		var refused *jetstream.APIError
 		if !errors.As(err, &refused) || refused.ErrorCode != streamCreateFailed {
-			return err
+			return stream, err
 		}
 		sleep(ctx, retryPause)
 	}
-	return err
+	return stream, err
 }
 
-func (b *Bus) connect() error {
+func (b *link) connect(ctx context.Context, name string) error {
 	options := []nats.Option{
 		nats.MaxReconnects(-1),
 		nats.ReconnectWait(250 * time.Millisecond),
@@ -174,14 +224,18 @@ func (b *Bus) connect() error {
 		// acknowledged, and sends it again in order.
 		nats.ReconnectBufSize(-1),
 	}
-	nc, err := b.dial("hindsight recorder "+b.opts.RunID, options)
+	nc, err := b.dial(name, options)
 	if err != nil {
 		return err
 	}
 	b.nc = nc
-	if limit := nc.MaxPayload(); limit < MaxObject {
-		b.opts.Notify("%s takes messages of at most %d bytes: greater objects will be gaps; set max_payload to %d there",
-			b.where(), limit, MaxObject)
+	b.js, err = jetstream.New(nc,
+		jetstream.WithPublishAsyncMaxPending(2*windowMessages), jetstream.WithPublishAsyncTimeout(ackTimeout))
+	if err != nil {
+		return err
+	}
+	if _, err := b.js.AccountInfo(ctx); err != nil {
+		return fmt.Errorf("%s: JetStream does not answer (is it enabled there, for this account?): %w", b.where(), err)
 	}
 	if broker.Plain(nc) {
 		b.opts.Notify("%s is reached without encryption: others can read what is recorded; use tls:// or --nats-ca",
@@ -190,7 +244,7 @@ func (b *Bus) connect() error {
 	return nil
 }
 
-func (b *Bus) dial(name string, options []nats.Option) (*nats.Conn, error) {
+func (b *link) dial(name string, options []nats.Option) (*nats.Conn, error) {
 	if b.opts.NATS.URL != "" {
 		return b.opts.NATS.Connect(name, append(options,
 			nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
@@ -211,7 +265,7 @@ func (b *Bus) dial(name string, options []nats.Option) (*nats.Conn, error) {
 	return nc, nil
 }
 
-func (b *Bus) where() string {
+func (b *link) where() string {
 	if b.opts.NATS.URL == "" {
 		return "the built-in NATS server"
 	}
@@ -219,7 +273,7 @@ func (b *Bus) where() string {
 }
 
 // startServer starts a server inside this process. It listens on nothing.
-func (b *Bus) startServer() error {
+func (b *link) startServer() error {
 	s, err := server.NewServer(&server.Options{
 		ServerName: "hindsight", DontListen: true, NoSigs: true, NoLog: true,
 		JetStream: true, StoreDir: b.opts.Dir, MaxPayload: embeddedMaxPayload,
@@ -236,18 +290,25 @@ func (b *Bus) startServer() error {
 	return nil
 }
 
-// Remove deletes the stream: its trace is sealed.
-func (b *Bus) Remove(ctx context.Context) error {
-	return b.js.DeleteStream(ctx, StreamName(b.opts.RunID))
+// Consume is Source.Consume of the run's own stream.
+func (b *Bus) Consume(ctx context.Context, after uint64, deliver func(Batch) error) error {
+	return b.in.Consume(ctx, after, deliver)
 }
+
+// Remove deletes the stream: its trace is sealed.
+func (b *Bus) Remove(ctx context.Context) error { return b.in.Remove(ctx) }
 
 // Close ends the connection, and the embedded server with it. What was
 // published and not yet consumed stays in the stream.
 func (b *Bus) Close() {
+	if b.out != nil {
+		b.out.close()
+	}
+	b.close()
+}
+
+func (b *link) close() {
 	b.closing.Do(func() {
-		if b.out != nil {
-			b.out.close()
-		}
 		if b.nc != nil {
 			b.nc.Close()
 		}

@@ -1,7 +1,9 @@
 package bus
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -22,21 +24,64 @@ const (
 // pullMessages is how many messages the server sends ahead.
 const pullMessages = 256
 
-// purgeBytes is how much may lie in the stream that is in the trace already.
+// purgeBytes is how much may lie in the stream that is in the trace already, or
+// a quarter of what the stream may hold at all.
 const purgeBytes = 64 << 20
 
-// Batch is a piece of the stream.
+// quiet is how long nothing may come until the server is asked whether something
+// that was due has gone.
+const quiet = 5 * time.Second
+
+// goneAfter is how long the server may say that there is no such stream until it
+// is believed: one that starts or elects does not know of all its streams.
+const goneAfter = 15 * time.Second
+
+// ErrGone is returned when the stream was deleted.
+var ErrGone = errors.New("the stream was deleted")
+
+// Batch is a piece of the stream: events, or a loss.
 type Batch struct {
-	Position trace.Position // of its last message
+	Position trace.Position // of its last message, but before End
 	Events   []trace.Event
 	Rejected []string // messages that are no events of ours
+	Lost     *Loss    // nothing else in this batch
+	End      *End     // what comes after the events
+}
+
+// Loss are messages that the server does not have any more, though they were not
+// consumed: both ends included.
+type Loss struct{ First, Last uint64 }
+
+// Source is the stream of a run, to be consumed.
+type Source struct {
+	js         jetstream.JetStream
+	stream     jetstream.Stream
+	runID      string
+	purgeBytes int
+}
+
+func newSource(js jetstream.JetStream, stream jetstream.Stream, runID string) *Source {
+	s := &Source{js: js, stream: stream, runID: runID, purgeBytes: purgeBytes}
+	if limit := stream.CachedInfo().Config.MaxBytes; limit > 0 {
+		s.purgeBytes = int(min(purgeBytes, limit/4))
+	}
+	return s
+}
+
+// Remove deletes the stream: everything in it is in a sealed trace.
+func (s *Source) Remove(ctx context.Context) error {
+	return s.js.DeleteStream(ctx, StreamName(s.runID))
 }
 
 // Consume delivers everything after sequence number after, in order, until ctx
-// ends or deliver fails; its error is that of deliver, or of ctx. When deliver
-// returns, the batch is durable and may be removed from the stream.
-func (b *Bus) Consume(ctx context.Context, after uint64, deliver func(Batch) error) error {
-	c := consumer{bus: b, next: after + 1, messages: make(chan message, 256)}
+// ends or deliver fails; its error is that of deliver, or of ctx, or ErrGone.
+// When deliver returns, everything up to Batch.Position is durable and may be
+// removed from the stream.
+func (s *Source) Consume(ctx context.Context, after uint64, deliver func(Batch) error) error {
+	c := consumer{source: s, next: after + 1, messages: make(chan message, 256)}
+	if after > 0 {
+		s.purge(ctx, after)
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer func() { // read has ended when its channel is closed
 		cancel()
@@ -53,38 +98,99 @@ func (b *Bus) Consume(ctx context.Context, after uint64, deliver func(Batch) err
 		if err := deliver(batch); err != nil {
 			return err
 		}
-		b.purge(ctx, &c, batch.Position.Seq, size)
+		if c.consumed += size; c.consumed >= s.purgeBytes {
+			c.consumed = 0
+			s.purge(ctx, batch.Position.Seq)
+		}
 	}
 }
 
 type consumer struct {
-	bus      *Bus
+	source   *Source
 	next     uint64 // only used by read
 	messages chan message
-	consumed int // bytes since the last purge
+	end      error    // why messages was closed, if not by ctx
+	held     *message // taken, and not part of the batch before it
+	consumed int      // bytes since the last purge
 }
 
+// message is one of the stream, or the place of some that are lost.
 type message struct {
 	seq    uint64
 	header nats.Header
 	data   []byte
+	lost   *Loss
 }
 
-// read feeds messages in order, without holes, whatever happens to the
-// connection. It closes the channel when ctx ends.
+// read feeds messages in order, with every hole declared, whatever happens to
+// the connection. It closes the channel when ctx ends or the stream is gone.
 func (c *consumer) read(ctx context.Context) {
 	defer close(c.messages)
+	var missing time.Time // since when there is no such stream
 	for ctx.Err() == nil {
-		if err := c.readOnce(ctx); err != nil && ctx.Err() == nil {
+		err := c.readOnce(ctx)
+		switch {
+		case !errors.Is(err, jetstream.ErrStreamNotFound):
+			missing = time.Time{}
+		case missing.IsZero():
+			missing = time.Now()
+		case time.Since(missing) > goneAfter:
+			c.end = ErrGone
+			return
+		}
+		if err != nil {
 			sleep(ctx, retryPause)
 		}
+	}
+}
+
+// declareLost finds out whether the message that is due still exists, and
+// passes over those that do not. Both ends of the stream and its holes come from
+// one answer, so that a server that lags behind cannot make up a loss.
+func (c *consumer) declareLost(ctx context.Context) error {
+	asking, cancel := context.WithTimeout(ctx, ackTimeout)
+	defer cancel()
+	info, err := c.source.stream.Info(asking, jetstream.WithDeletedDetails(true))
+	if err != nil {
+		return err
+	}
+	next := firstAfter(info.State, c.next)
+	if next == c.next {
+		return nil
+	}
+	return c.feed(ctx, message{seq: next - 1, lost: &Loss{c.next, next - 1}})
+}
+
+// firstAfter returns the first sequence number from next on that the stream has
+// or will have.
+func firstAfter(state jetstream.StreamState, next uint64) uint64 {
+	next = max(next, min(state.FirstSeq, state.LastSeq+1))
+	for _, deleted := range state.Deleted { // ascending
+		if deleted == next {
+			next++
+		}
+	}
+	return next
+}
+
+// feed hands a message on; what is due after it is the next one.
+func (c *consumer) feed(ctx context.Context, m message) error {
+	select {
+	case c.messages <- m:
+		c.next = m.seq + 1
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 }
 
 // readOnce reads until something goes wrong. Nothing is acknowledged: where
 // reading goes on is in the trace.
 func (c *consumer) readOnce(ctx context.Context) error {
-	source, err := c.bus.stream.CreateConsumer(ctx, jetstream.ConsumerConfig{
+	if err := c.declareLost(ctx); err != nil {
+		return err
+	}
+	source, err := c.source.stream.CreateConsumer(ctx, jetstream.ConsumerConfig{
 		DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: c.next,
 		AckPolicy: jetstream.AckNonePolicy, InactiveThreshold: time.Minute, MemoryStorage: true,
 	})
@@ -98,9 +204,15 @@ func (c *consumer) readOnce(ctx context.Context) error {
 	}
 	defer iter.Stop()
 	for {
-		m, err := iter.Next(jetstream.NextContext(ctx))
+		m, err := receive(ctx, iter)
 		if err != nil {
 			return err
+		}
+		if m == nil {
+			if err := c.declareLost(ctx); err != nil {
+				return err
+			}
+			continue
 		}
 		meta, err := m.Metadata()
 		if err != nil {
@@ -109,53 +221,59 @@ func (c *consumer) readOnce(ctx context.Context) error {
 		switch seq := meta.Sequence.Stream; {
 		case seq < c.next:
 			continue
-		case seq > c.next:
+		case seq > c.next: // either lost, or only not delivered: read again from there
 			return fmt.Errorf("message %d came, %d was due", seq, c.next)
 		}
-		select {
-		case c.messages <- message{c.next, m.Headers(), m.Data()}:
-			c.next++
-		case <-ctx.Done():
-			return ctx.Err()
+		if err := c.feed(ctx, message{seq: c.next, header: m.Headers(), data: m.Data()}); err != nil {
+			return err
 		}
 	}
 }
 
+// receive returns nil when nothing came for a while.
+func receive(ctx context.Context, iter jetstream.MessagesContext) (jetstream.Msg, error) {
+	waiting, cancel := context.WithTimeout(ctx, quiet)
+	defer cancel()
+	m, err := iter.Next(jetstream.NextContext(waiting))
+	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
+		return nil, nil
+	}
+	return m, err
+}
+
 var errClosed = errors.New("the bus was closed")
 
-// batch waits for a message and takes those that follow at once.
-func (c *consumer) batch(ctx context.Context) (Batch, int, error) {
-	var b Batch
-	size := 0
-	take := func(m message, open bool) bool {
-		if !open {
-			return false
-		}
-		b.Position = trace.Position{Stream: StreamName(c.bus.opts.RunID), Seq: m.seq}
-		e, err := decode(m.header, m.data)
-		if err != nil {
-			b.Rejected = append(b.Rejected, fmt.Sprintf("message %d of the stream: %v", m.seq, err))
-		} else {
-			b.Events = append(b.Events, e)
-		}
-		size += len(m.data)
-		return true
+// receive returns the next message, and false when there will be none.
+func (c *consumer) receive() (message, bool) {
+	if c.held != nil {
+		m := *c.held
+		c.held = nil
+		return m, true
 	}
 	m, open := <-c.messages
-	if !take(m, open) {
-		if err := ctx.Err(); err != nil {
-			return b, 0, err
-		}
-		return b, 0, errClosed
+	return m, open
+}
+
+// batch waits for a message and takes those that follow at once.
+func (c *consumer) batch(ctx context.Context) (b Batch, size int, err error) {
+	m, open := c.receive()
+	if !open {
+		return b, 0, cmp.Or(ctx.Err(), c.end, errClosed)
 	}
+	size = b.take(c.source.runID, m)
 	timer := time.NewTimer(linger)
 	defer timer.Stop()
-	for len(b.Events)+len(b.Rejected) < batchEvents && size < batchBytes {
+	for b.Lost == nil && b.End == nil && len(b.Events)+len(b.Rejected) < batchEvents && size < batchBytes {
 		select {
 		case m, open := <-c.messages:
-			if !take(m, open) {
+			if !open {
 				return b, size, nil
 			}
+			if m.lost != nil {
+				c.held = &m
+				return b, size, nil
+			}
+			size += b.take(c.source.runID, m)
 		case <-timer.C:
 			return b, size, nil
 		}
@@ -163,15 +281,37 @@ func (c *consumer) batch(ctx context.Context) (Batch, int, error) {
 	return b, size, nil
 }
 
-// purge removes from the stream what is durable in the trace, now and then.
-// That it fails does no harm: the stream is a bit longer then.
-func (b *Bus) purge(ctx context.Context, c *consumer, seq uint64, size int) {
-	c.consumed += size
-	if c.consumed < purgeBytes {
-		return
+// take adds a message and returns its size in bytes, about.
+func (b *Batch) take(runID string, m message) int {
+	b.Position = trace.Position{Stream: StreamName(runID), Seq: m.seq}
+	if m.lost != nil {
+		b.Lost = m.lost
+		return 0
 	}
-	c.consumed = 0
-	_ = b.stream.Purge(ctx, jetstream.WithPurgeSequence(seq+1))
+	e, err := decode(m.header, m.data)
+	if err == nil && e.Type == TypeEnd {
+		b.End = &End{Time: e.Time}
+		err = json.Unmarshal(e.Data, b.End)
+	}
+	switch {
+	case err != nil:
+		b.End = nil
+		b.Rejected = append(b.Rejected, fmt.Sprintf("message %d of the stream: %v", m.seq, err))
+	case b.End != nil: // taken only when the trace is sealed with it
+		b.Position.Seq--
+	default:
+		b.Events = append(b.Events, e)
+	}
+	return len(m.data) + headerSize
+}
+
+// headerSize is what the attributes of a message take, about.
+const headerSize = 700
+
+// purge removes from the stream what is durable in the trace. That it fails does
+// no harm: the stream is a bit longer then.
+func (s *Source) purge(ctx context.Context, seq uint64) {
+	_ = s.stream.Purge(ctx, jetstream.WithPurgeSequence(seq+1))
 }
 
 func sleep(ctx context.Context, d time.Duration) {

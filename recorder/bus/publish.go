@@ -22,7 +22,16 @@ const (
 const (
 	ackTimeout = 10 * time.Second
 	retryPause = 250 * time.Millisecond
+	retryMost  = 4 * time.Second // the pause doubles up to this while nothing gets through
 )
+
+// regainTimeout is how long a server may say that it has less than it has
+// acknowledged: one of a cluster that has just started or been elected does not
+// know everything yet.
+const regainTimeout = 15 * time.Second
+
+// stalledAfter is after how many attempts without success people are told.
+const stalledAfter = 4
 
 // ErrTooLarge is returned for an event that the server does not take.
 var ErrTooLarge = errors.New("too large for the NATS server")
@@ -66,6 +75,8 @@ type publisher struct {
 	bytes   int           // of window
 	first   uint64        // sequence number of window[0], or of the next message
 	broken  bool          // nothing is sent until the window was sent again
+	reached uint64        // first at the last attempt to send the window again
+	stalled int           // attempts since then
 	err     error         // the bus cannot go on
 	futures chan sent
 }
@@ -161,7 +172,7 @@ func (p *publisher) collect(ctx context.Context) {
 			return
 		case s := <-p.futures:
 			if err := p.await(ctx, s); err != nil && ctx.Err() == nil {
-				p.recover(ctx)
+				p.recover(ctx, err)
 			}
 		}
 	}
@@ -198,28 +209,58 @@ func (p *publisher) acknowledge(seq uint64) {
 }
 
 // recover finds out what the server has, and sends the rest of the window again.
-func (p *publisher) recover(ctx context.Context) {
+func (p *publisher) recover(ctx context.Context, cause error) {
 	p.mu.Lock()
 	p.broken = true
 	p.mu.Unlock()
-	for {
+	began := time.Now()
+	for ctx.Err() == nil {
+		p.pause(ctx, cause)
 		p.forget()
 		last, err := p.lastSeq(ctx)
 		if err == nil {
 			err = p.checkOurs(ctx, last)
 		}
-		if errors.Is(err, errForeign) {
+		var lost *lostError
+		switch {
+		case errors.Is(err, errForeign):
 			p.fail(err)
 			return
-		}
-		if err == nil && p.resend(last) {
+		case errors.Is(err, jetstream.ErrStreamNotFound) && time.Since(began) > goneAfter:
+			p.fail(fmt.Errorf("%w, though its run has not ended", ErrGone))
 			return
+		case err == nil:
+			err = p.resend(last)
+			if errors.As(err, &lost) && time.Since(began) > regainTimeout {
+				p.fail(err)
+				return
+			}
+			if err == nil {
+				return
+			}
 		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(retryPause):
+		cause = err
+	}
+}
+
+// pause waits the longer, the more often the window was sent in vain.
+func (p *publisher) pause(ctx context.Context, cause error) {
+	p.mu.Lock()
+	if p.first != p.reached {
+		if p.stalled >= stalledAfter {
+			p.notify("the NATS server takes events again")
 		}
+		p.stalled = 0
+	}
+	p.reached = p.first
+	p.stalled++
+	n, waiting := p.stalled, len(p.window)
+	p.mu.Unlock()
+	if n == stalledAfter {
+		p.notify("the NATS server does not take events: %v; %d wait", cause, waiting)
+	}
+	if n > 1 {
+		sleep(ctx, min(retryPause<<min(n-2, 8), retryMost))
 	}
 }
 
@@ -278,15 +319,22 @@ func (p *publisher) checkOurs(ctx context.Context, last uint64) error {
 	return nil
 }
 
-// resend returns false if it has to be tried again.
-func (p *publisher) resend(last uint64) bool {
+// lostError says that the server has less than it had acknowledged.
+type lostError struct{ last, acknowledged uint64 }
+
+// Error implements error.
+func (e *lostError) Error() string {
+	return fmt.Sprintf("the NATS server has lost events that it had acknowledged "+
+		"(it has %d, acknowledged were %d): start the recorder again; with the same --output "+
+		"it goes on from what is in the trace", e.last, e.acknowledged)
+}
+
+// resend fails if it has to be tried again.
+func (p *publisher) resend(last uint64) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if last+1 < p.first {
-		p.failLocked(fmt.Errorf("the NATS server has lost events that it had acknowledged "+
-			"(it has %d, acknowledged were %d): start the recorder again with the same --output; "+
-			"it resumes from what is in the trace", last, p.first-1))
-		return true
+		return &lostError{last, p.first - 1}
 	}
 	p.acknowledge(last)
 	p.broken = false
@@ -294,19 +342,15 @@ func (p *publisher) resend(last uint64) bool {
 		p.send(m, p.first+uint64(i))
 		if p.broken {
 			p.forget()
-			return false
+			return errNotSent
 		}
 	}
-	return true
+	return nil
 }
 
 func (p *publisher) fail(err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.failLocked(err)
-}
-
-func (p *publisher) failLocked(err error) {
 	p.err = err
 	p.notify("%v", err)
 	p.wake()

@@ -226,6 +226,15 @@ type StreamCert struct {
 	LagMax     int64  `json:"lag_max_ns"` // greatest delay from receipt to durable
 }
 
+// Conclude sets what the end of the stream proves; a declared gap leaves less
+// than a complete one.
+func (s *StreamCert) Conclude(proof, reason string) {
+	if s.Gaps > 0 && (proof == ProofComplete || proof == ProofOpen) {
+		proof = ProofGaps
+	}
+	s.Proof, s.Reason = proof, reason
+}
+
 // What a StreamCert can prove.
 const (
 	ProofComplete = "complete" // every version, confirmed by the final list
