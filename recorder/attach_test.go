@@ -17,10 +17,12 @@ import (
 	natsd "github.com/nats-io/nats-server/v2/server"
 	"go.uber.org/goleak"
 
+	"github.com/hindsight-project/hindsight/recorder/bus/natstest"
 	"github.com/hindsight-project/hindsight/recorder/trace"
 )
 
 func TestMain(m *testing.M) {
+	natstest.RunNode()
 	goleak.VerifyTestMain(m,
 		// The NATS server leaves these to the end of the process.
 		goleak.IgnoreAnyFunction("github.com/nats-io/nats-server/v2/server.(*Server).startGWReplyMapExpiration"),

@@ -46,7 +46,8 @@ file afterwards, without the cluster.`,
 		SilenceErrors: true,
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(newAttachCommand(), newCollectCommand(), newImportCommand(), newExportCommand(), newInspectCommand(), newVersionCommand())
+	root.AddCommand(newAttachCommand(), newCollectCommand(), newImportCommand(), newExportCommand(),
+		newInspectCommand(), newVersionCommand())
 	return root
 }
 

@@ -30,8 +30,23 @@
 //     (1000 events, 16 MiB). When the window is full, [Bus.Publish] waits, and
 //     with it the watch.
 //
-// What is in the trace is purged from the stream, every 64 MiB. After a clean
-// end the stream is deleted.
+// What is in the trace is purged from the stream, every 64 MiB, or a quarter of
+// what the stream may hold. After a clean end the stream is deleted.
+//
+// What cannot be had any more is never passed over: a sequence number that is due
+// and that the stream does not have is a [Loss], which [Write] makes a gap of
+// every kind. A stream that is full refuses what is new (it never drops what is
+// old), and Publish waits.
+//
+// # Published runs
+//
+// A recorder may leave the trace to somebody else ([Published], package collect).
+// Its run and its streams are in the metadata of the stream; its last event is an
+// [End] with what it has proven. [Cluster] finds such runs, and a [Source]
+// consumes one. On a cluster of servers a stream can have replicas: what is
+// acknowledged then survives the loss of a server. One that was just elected may
+// say that it has less than was acknowledged; it is asked again for a while before
+// it is believed.
 //
 // # Names
 //
