@@ -9,6 +9,7 @@
 //	view       one document per                         serves
 //	storage    volume group of a cluster                policy-bounds, replica-consistency, idempotency, status-coherence
 //	cluster    life of a Cluster                        single-primary, primary-election, no-silent-stall, no-churn, …
+//	episode    thing that was done to a cluster      scenarios, assertions
 //	operation  expansion of a volume group              convergence-resumes
 //	pressure   volume group of a cluster                growth-on-usage, emergency-growth, maintenance-window, …
 //	set        sentinel workload, or cluster without    no-data-loss
@@ -74,6 +75,26 @@
 // lasts until the next one. A sample stands where it was received, with the moment
 // in which the one before was still true as not_before_ns; a line stands where it
 // was written. What is older than what is known already is left out.
+//
+// # Episodes
+//
+// An episode is one thing that was done to a cluster, recognised like the
+// disruptions from the API alone; its entity is namespace/cluster/kind#number.
+// What belongs to it makes no episode of its own: the pods that a drain, a lost
+// node, a rollout or a scaling takes, the restart of a primary that becomes a
+// standby. A change of the primary, a scaling and what else the requirements name
+// are documents with caused_by. A pod belongs to a drain when its node was
+// unschedulable as it began to go; to a rollout when its successor is made of
+// something else (its image and the operator's own description of it); to a
+// scaling when its instance does not come back.
+//
+// Expansions are episodes too (growth), and usage that goes over, under and over
+// the threshold again with the data (oscillation): the pressure is what was done.
+//
+// A document speaks until the horizon: the begin of the next episode that
+// somebody from outside began after this one, with all that follows from it, was
+// over. One that is never over lasts until the next of its kind. So the timelines
+// of all episodes together are about as long as the trace.
 //
 // # Sentinel events
 //

@@ -31,6 +31,7 @@ type history struct {
 	signals     []signal // Kubernetes Events
 	jobs        []*pod   // pods that prepare volumes
 	waiting     *waiting
+	episodes    *episodeFold
 
 	groups       []volumeGroup // once they are made
 	clusterOf    map[*trace.Object]*cluster
@@ -122,7 +123,7 @@ const (
 // selection is what the fold reads of a trace.
 func selection() trace.Selection {
 	return trace.Selection{
-		Fields: append(waitFields(), []trace.Fields{
+		Fields: slices.Concat(waitFields(), episodeFields(), []trace.Fields{
 			clusterFields(), eventFields(), newEventFields(),
 			{Resource: "persistentvolumeclaims", Paths: [][]string{{"metadata"}, {"spec"}, {"status"}}},
 			{Resource: "pods", Paths: [][]string{
@@ -139,7 +140,7 @@ func selection() trace.Selection {
 			{Group: "storage.k8s.io", Resource: "volumeattachments", Paths: [][]string{
 				{"spec", "source"}, {"spec", "nodeName"}, {"status", "attached"},
 			}},
-		}...),
+		}),
 		Types: slices.Concat([]trace.Type{trace.Mark, usageSample, logLine}, sentinelTypes, waitTypes),
 	}
 }
@@ -158,6 +159,7 @@ func fold(r *trace.Reader) (*history, error) {
 		latest:       map[string]*cluster{},
 		lives:        map[string]int{},
 		waiting:      newWaiting(certificate),
+		episodes:     newEpisodeFold(),
 	}
 	if err := r.Scan(selection(), h.observe); err != nil {
 		return nil, err
@@ -172,6 +174,7 @@ func fold(r *trace.Reader) (*history, error) {
 func (h *history) observe(c *trace.Change) error {
 	h.end = momentOf(c)
 	defer h.waiting.observe(h, c)
+	defer h.episodes.observe(h, c)
 	switch {
 	case c.Type == trace.Mark:
 		h.marks = append(h.marks, mark{momentOf(c), c.State.At("phase").String()})

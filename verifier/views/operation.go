@@ -61,7 +61,7 @@ func operationDocuments(h *history) ([]Document, error) {
 	var out []Document
 	for _, g := range h.volumeGroups() {
 		for i := range g.timeline.Operations {
-			d, err := document("operation", fmt.Sprintf("%s/op%d", g.entity(), i+1), g.operation(i))
+			d, err := document("operation", operationEntity(g, i), g.operation(i))
 			if err != nil {
 				return nil, err
 			}
@@ -70,6 +70,9 @@ func operationDocuments(h *history) ([]Document, error) {
 	}
 	return out, nil
 }
+
+// operationEntity names the operation at an index.
+func operationEntity(g volumeGroup, i int) string { return fmt.Sprintf("%s/op%d", g.entity(), i+1) }
 
 func (g volumeGroup) operation(i int) operationDocument {
 	s := g.timeline

@@ -348,16 +348,21 @@ func (l ledger) onStandby(n int64, failover disruption) string {
 	return answer
 }
 
-// unexpected are elements that a read found though nobody wrote them, or though
-// the server had refused them.
-func (l ledger) unexpected() elementGroup {
+// expected are the elements that somebody tried to write and that were not refused.
+func (l ledger) expected() elements {
 	var allowed []int64
 	for _, n := range l.numbers {
 		if !l.failed[n] {
 			allowed = append(allowed, n)
 		}
 	}
-	expected := elementsOf(allowed)
+	return elementsOf(allowed)
+}
+
+// unexpected are elements that a read found though nobody wrote them, or though
+// the server had refused them.
+func (l ledger) unexpected() elementGroup {
+	expected := l.expected()
 	var all elements
 	var seq []uint64
 	for _, r := range l.reads {

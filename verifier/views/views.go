@@ -27,6 +27,7 @@ var schemas embed.FS
 // projections are the views; each makes its documents from the folded history.
 var projections = map[string]func(*history) ([]Document, error){
 	"cluster":   clusterDocuments,
+	"episode":   episodeDocuments,
 	"operation": operationDocuments,
 	"pressure":  pressureDocuments,
 	"set":       setDocuments,
