@@ -20,6 +20,13 @@
 // /tablespace behind it; a Cluster that was deleted and created again under its
 // name is another cluster, written namespace/cluster#2.
 //
+// # Reference semantics
+//
+// What the views storage, operation and set mean is written down a second time,
+// in reference/*.rego: sentences over the whole trace, slow and easy to believe. A
+// test demands that both say the same about every recording, and about recordings
+// that were changed at random.
+//
 // # Conventions
 //
 // Times are ns since the start of the trace. What was recorded at ns happened in
