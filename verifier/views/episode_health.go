@@ -35,7 +35,19 @@ type healthSpan struct {
 	ReportedPrimaries []string `json:"reported_primaries"`
 	Fenced            bool     `json:"fenced"`
 	Hibernated        bool     `json:"hibernated"`
-	backup            [2]string
+
+	Unsettled []unsettledClaim `json:"unsettled"`
+	backup    [2]string
+}
+
+// unsettledClaim is a claim that is not as large as it is to be.
+type unsettledClaim struct {
+	Volume     string `json:"volume"`
+	Role       string `json:"role"`
+	Tablespace string `json:"tablespace"`
+	Mode       string `json:"mode"`
+	Resizing   bool   `json:"resizing"`
+	State      string `json:"state"`
 }
 
 // healthOf is the joint timeline of the Cluster's status and its pods, without
@@ -61,6 +73,12 @@ func (s *story) healthOf() []healthSpan {
 		}
 		add(p.gone, func() { delete(live, p) })
 	}
+	unsettled := make([][]unsettledClaim, len(s.groups))
+	for i, g := range s.groups {
+		for j, o := range g.timeline.Spans {
+			add(o.moment, func() { unsettled[i] = g.unsettled(j) })
+		}
+	}
 	slices.SortStableFunc(changes, func(a, b change) int { return cmp.Compare(a.Seq, b.Seq) })
 	var out []healthSpan
 	for i, c := range changes {
@@ -68,6 +86,7 @@ func (s *story) healthOf() []healthSpan {
 		if i+1 < len(changes) && changes[i+1].Seq == c.Seq {
 			continue
 		}
+		span.Unsettled = slices.Concat(unsettled...)
 		span.takePods(live)
 		if n := len(out); n > 0 && out[n-1].equal(span) {
 			continue
@@ -80,6 +99,29 @@ func (s *story) healthOf() []healthSpan {
 	}
 	if n := len(out); n > 0 {
 		out[n-1].UntilNS, out[n-1].UntilNotBefore, out[n-1].Last = s.until.NS, s.until.NotBefore, true
+	}
+	return out
+}
+
+// unsettled lists the claims of a span that show an expansion, have less than
+// they request, or request less than another one of the group.
+func (g volumeGroup) unsettled(span int) []unsettledClaim {
+	var out []unsettledClaim
+	o := g.timeline.Spans[span]
+	for _, v := range o.Volumes {
+		if !v.Resizing && v.Capacity >= v.Request && v.Request >= o.Peak {
+			continue
+		}
+		c := unsettledClaim{
+			Volume: v.Volume, Role: g.key.role, Tablespace: g.key.tablespace, Mode: modeNone, Resizing: v.Resizing,
+		}
+		if o.Spec >= 0 {
+			c.Mode = g.timeline.Specs[o.Spec].Mode
+		}
+		if o.Status >= 0 {
+			c.State = g.timeline.Statuses[o.Status].State
+		}
+		out = append(out, c)
 	}
 	return out
 }
@@ -128,7 +170,7 @@ func (s *healthSpan) takePods(live map[*pod]podState) {
 	slices.Sort(s.Terminating)
 	s.Dangling, s.Unusable = list(s.Dangling), list(s.Unusable)
 	s.Initializing, s.Resizing = list(s.Initializing), list(s.Resizing)
-	s.ReportedPrimaries = list(s.ReportedPrimaries)
+	s.ReportedPrimaries, s.Unsettled = list(s.ReportedPrimaries), list(s.Unsettled)
 }
 
 // list is never nil, so that it is written as [].
