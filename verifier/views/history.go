@@ -211,11 +211,10 @@ func (h *history) observe(c *trace.Change) error {
 }
 
 // created notes the difference between the recorder's clock and the API
-// server's that the receipt of a new object shows: it is at most this. Every
-// recording has the kinds that are asked.
+// server's that the receipt of a new object shows: it is at most this.
 func (h *history) created(c *trace.Change) {
 	at, ok := parseTime(c.State.At("metadata", "creationTimestamp").String())
-	if !ok || !slices.Contains(gapKinds, c.Object.Resource.Resource) || c.Inferred || c.Type != trace.Added || !h.isBorn(c.State) {
+	if !ok || c.Inferred || c.Type != trace.Added || !h.isBorn(c.State) {
 		return
 	}
 	if ahead := int64(c.Time) - int64(at.Sub(h.start)); h.ahead == nil || ahead < *h.ahead {

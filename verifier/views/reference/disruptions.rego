@@ -255,6 +255,11 @@ _marks(uid) := {row |
 	some event in input.events
 	event.type == "mark"
 	event.data.phase == "disruption-start"
-	ends := [later | some later in input.events; later.type == "mark"; later.data.phase == "disruption-end"; later.seq > event.seq]
+	ends := [later |
+		some later in input.events
+		later.type == "mark"
+		later.data.phase == "disruption-end"
+		later.seq > event.seq
+	]
 	row := _row("mark", _clusters[uid][0].name, objects.moment(event), objects.first(ends))
 }

@@ -12,7 +12,10 @@ _acknowledged := {event.data.n | some event in _of("sentinel.acknowledged")}
 
 _refused := {event.data.n | some event in _of("sentinel.failed")}
 
-_attempted := ((_acknowledged | _refused) | {event.data.n | some event in _of("sentinel.invoked")}) | {event.data.n | some event in _of("sentinel.unknown")}
+_attempted := {event.data.n |
+	some kind in ["sentinel.invoked", "sentinel.acknowledged", "sentinel.failed", "sentinel.unknown"]
+	some event in _of(kind)
+}
 
 # Intervals such as 1-100,102.
 _numbers(text) := {n |

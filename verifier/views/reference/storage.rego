@@ -218,7 +218,11 @@ _specs(uid, key, until) := [spec |
 # A group is spoken of from its first block, its first status or its first claim on.
 _spoken(uid, key, event) if event.seq >= min(_mentions(uid, key))
 
-_mentions(uid, key) := {e.seq | some e in _said(uid); _blocks(e)[key]} | {e.seq | some e in _said(uid); _sizings(e)[key]}
+_mentions(uid, key) := {event.seq |
+	some event in _said(uid)
+	some found in [_blocks(event), _sizings(event)]
+	found[key]
+}
 
 _block(event, key) := block if {
 	written := object.get(_blocks(event), key, null)
@@ -334,7 +338,6 @@ _clock_ahead := 0 if count(_receipts) == 0
 
 _receipts := {ahead |
 	some event in input.events
-	event.resource in {"clusters", "persistentvolumeclaims", "pods"}
 	event.type == "added"
 	not event.inferred
 	objects.born(event)
@@ -455,14 +458,23 @@ _touches(members, until) := _ordered([row |
 	row := object.union(objects.moment(event), {"volume": event.name})
 ])
 
-_body(event) := json.remove(event.data, ["/metadata/resourceVersion", "/metadata/managedFields", "/apiVersion", "/kind"])
+_body(event) := json.remove(event.data, [
+	"/metadata/resourceVersion", "/metadata/managedFields", "/apiVersion",
+	"/kind",
+])
 
 # ---- both together
 
 # The moment of each event.
 _moments := {event.seq: objects.moment(event) | some event in input.events}
 
-_steps(scene) := sort(((({spec.moment.seq | some spec in scene.specs} | {status.seq | some status in scene.statuses}) | {point.seq | some point in scene.points}) | {loss.moment.seq | some loss in scene.lost}))
+_steps(scene) := sort({seq |
+	some moments in [
+		[spec.moment | some spec in scene.specs], [status | some status in scene.statuses],
+		[point | some point in scene.points], [loss.moment | some loss in scene.lost],
+	]
+	seq := moments[_].seq
+})
 
 _spans(scene) := [span |
 	steps := _steps(scene)
