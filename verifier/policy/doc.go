@@ -94,7 +94,7 @@
 // [Lint] refuses more, for those who write policies: files that opa fmt would
 // change; tests that do not compile, or whose package does not end with _test;
 // codes and reasons, of METADATA or of a rule, that no test in the directory
-// names; and partial rules that are looked up by a computed key. OPA evaluates
+// names; thresholds that no policy reads; and partial rules that are looked up by a computed key. OPA evaluates
 // such a rule anew for every key, which takes time with the square of the
 // document's length; an object by comprehension is made once.
 //

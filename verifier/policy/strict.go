@@ -40,7 +40,38 @@ func Lint(fsys fs.FS, o Options) (policies int, err error) {
 		s.checkFormat(all)
 	}
 	checkTests(sources, tests, all)
+	checkThresholds(fsys, sources, all)
 	return policies, all.err()
+}
+
+// checkThresholds refuses thresholds that no policy reads: whoever sets one
+// believes that it does something.
+func checkThresholds(fsys fs.FS, sources []source, problems *Problems) {
+	thresholds, err := loadParams(fsys, BaseClass, nil)
+	if err != nil {
+		return // Load has told
+	}
+	read := map[string]bool{}
+	for _, s := range sources {
+		ast.WalkRefs(s.module, func(ref ast.Ref) bool {
+			if ref.HasPrefix(paramsRef) { // data.params.group.name, or the whole group
+				var words []string
+				for _, term := range ref[len(paramsRef):min(len(ref), len(paramsRef)+2)] {
+					words = append(words, strings.Trim(term.Value.String(), `"`))
+				}
+				read[strings.Join(words, ".")] = true
+			}
+			return false
+		})
+	}
+	for _, group := range slices.Sorted(maps.Keys(thresholds.inForce)) {
+		values, _ := thresholds.inForce[group].(map[string]any)
+		for _, name := range slices.Sorted(maps.Keys(values)) {
+			if !read[group] && !read[group+"."+name] {
+				problems.add(paramsFile, 0, "no policy reads the threshold %s.%s: remove it, or correct its name", group, name)
+			}
+		}
+	}
 }
 
 // checkFormat demands the form that opa fmt gives.

@@ -60,6 +60,10 @@ func TestLint(t *testing.T) {
 			[]string{bounds + `:15: METADATA custom severity is "P0"`},
 		},
 		{
+			"a threshold that no policy reads", "params.yaml", "  medium:", "  medium:\n    quiet: {limit_ns: 5}",
+			[]string{"params.yaml: no policy reads the threshold quiet.limit_ns"},
+		},
+		{
 			"a file that is not formatted", bounds, "\tinput.limit\n", "    input.limit\n",
 			[]string{bounds + ":30: is not formatted: run opa fmt --write on it"},
 		},

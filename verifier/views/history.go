@@ -150,7 +150,7 @@ func fold(r *trace.Reader) (*history, error) {
 	certificate := r.Certificate()
 	h := &history{
 		start:        r.Run().Start,
-		gaps:         certificate.Gaps,
+		gaps:         gapsOf(certificate),
 		nodes:        map[string]*node{},
 		clusterOf:    map[*trace.Object]*cluster{},
 		volumeOf:     map[*trace.Object]*volume{},
@@ -168,6 +168,21 @@ func fold(r *trace.Reader) (*history, error) {
 	h.end = moment{Seq: max(certificate.Events, h.end.Seq), NS: end, NotBefore: end}
 	h.correctClock()
 	return h, nil
+}
+
+// gapsOf lists what the certificate says was not seen. A stream that was denied
+// is one gap from the first event to the last.
+func gapsOf(c trace.Certificate) []trace.GapCert {
+	gaps := slices.Clone(c.Gaps)
+	for _, s := range c.Streams {
+		if s.Proof == trace.ProofDenied {
+			gaps = append(gaps, trace.GapCert{
+				Resource: s.Resource, Namespace: s.Namespace, NotAfter: time.Duration(c.Duration),
+				FirstSeq: 1, LastSeq: c.Events, Reason: s.Reason,
+			})
+		}
+	}
+	return gaps
 }
 
 // observe folds one event.

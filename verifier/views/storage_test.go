@@ -1,6 +1,7 @@
 package views_test
 
 import (
+	"encoding/json"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -395,4 +396,16 @@ func TestAnUncertainMomentIsAnInterval(t *testing.T) {
 	expect(t, rows[4:], []string{"60s 45s"})
 	spans := pick(d["spans"], "until_ns", "until_not_before_ns")
 	expect(t, spans[len(spans)-2:], []string{"60s 45s", "60s 60s"})
+}
+
+func TestAKindThatWasRefusedIsOneGap(t *testing.T) {
+	s := tell(t).denied(podKind).put(1, clusterKind, "pg", "c1", dynamic("1Gi", "4Gi", nil)).
+		put(20, clusterKind, "pg", "c1", dynamic("1Gi", "5Gi", nil))
+	want := []any{map[string]any{
+		"resource": "pods", "from_ns": json.Number("0"), "until_ns": json.Number("20000000000"),
+		"first_seq": json.Number("1"), "last_seq": json.Number("3"), "same_generation": false,
+	}}
+	if diff := cmp.Diff(want, s.only("storage")["gaps"]); diff != "" {
+		t.Error(diff)
+	}
 }

@@ -156,6 +156,18 @@ func (s *story) gap(from, until float64, kind trace.Resource) *story {
 	return s
 }
 
+// denied records that a kind was refused from the start.
+func (s *story) denied(kind trace.Resource) *story {
+	text, err := json.Marshal(trace.StreamRecord{State: trace.StreamDenied, Reason: "forbidden"})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return s.event(0, trace.Event{
+		Type: trace.Stream, Source: trace.SourceRecorder, Data: text,
+		Object: trace.Object{Resource: kind, Namespace: "ns"},
+	})
+}
+
 // The objects of the stories.
 
 func dynamic(request, limit string, more object) object {
