@@ -154,6 +154,7 @@ func (a *attachment) run() (cert trace.Certificate, err error) {
 	}
 	defer func() { err = errors.Join(err, w.Close()) }()
 	a.rec = &recording{
+		began: w.Run().Start, announced: map[time.Duration]chan<- error{},
 		writer: w, durable: w.Position().Seq, elapsed: elapsed(w), last: time.Duration(w.Certificate().Duration),
 	}
 	a.rec.resumeGaps()
@@ -230,7 +231,9 @@ func (a *attachment) record(resumed bool) (cert trace.Certificate, err error) {
 	for _, s := range streams {
 		running.Go(func() { s.Run(watching) })
 	}
-	end, code, err := a.attend(streams)
+	l := a.listen()
+	end, code, err := a.attend(streams, l)
+	a.close(l)
 	beside.stop() // first: what it does to the cluster at the end is to be seen as well
 	stop()
 	running.Wait()
@@ -257,7 +260,7 @@ func (a *attachment) deny() error {
 }
 
 // attend waits until the recording is to end, and says why.
-func (a *attachment) attend(streams []*watch.Stream) (end string, code *int, err error) {
+func (a *attachment) attend(streams []*watch.Stream, l *listener) (end string, code *int, err error) {
 	r := a.rec
 	denied := 0
 	for _, s := range streams {
@@ -277,7 +280,7 @@ func (a *attachment) attend(streams []*watch.Stream) (end string, code *int, err
 	}
 	r.show.notify("recording %s into %s", plural(len(streams)-denied, "stream"), a.destination())
 	if len(a.o.Command) > 0 {
-		return a.attendCommand()
+		return a.attendCommand(l)
 	}
 	select {
 	case <-a.soft.Done():
@@ -288,20 +291,20 @@ func (a *attachment) attend(streams []*watch.Stream) (end string, code *int, err
 }
 
 // environment is what a wrapped command is told.
-func (a *attachment) environment() []string {
-	env := []string{EnvRunID + "=" + a.rec.runID}
+func (a *attachment) environment(l *listener) []string {
+	env := append(l.environment(), EnvRunID+"="+a.rec.runID)
 	if !a.o.PublishOnly {
 		env = append(env, EnvTrace+"="+absolute(a.o.Output))
 	}
 	return env
 }
 
-func (a *attachment) attendCommand() (end string, code *int, err error) {
+func (a *attachment) attendCommand(l *listener) (end string, code *int, err error) {
 	r := a.rec
 	ctx, cancel := context.WithCancel(a.soft)
 	defer cancel()
 	defer context.AfterFunc(r.ctx, cancel)()
-	c, err := runCommand(ctx, a.o.Abort, &a.o, a.environment())
+	c, err := runCommand(ctx, a.o.Abort, &a.o, a.environment(l))
 	if err != nil {
 		return "", nil, err
 	}

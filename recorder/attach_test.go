@@ -23,6 +23,9 @@ import (
 
 func TestMain(m *testing.M) {
 	natstest.RunNode()
+	if say() {
+		return
+	}
 	goleak.VerifyTestMain(m,
 		// The NATS server leaves these to the end of the process.
 		goleak.IgnoreAnyFunction("github.com/nats-io/nats-server/v2/server.(*Server).startGWReplyMapExpiration"),

@@ -27,5 +27,6 @@
 // # Files
 //
 //	<output>        the trace, mode 0600
+//	<output>.marks/ the socket for marks, see package marks; removed at the end
 //	<output>.nats/  the stream of the built-in NATS server, removed at the end
 package recorder

@@ -17,7 +17,7 @@ func (a *attachment) publish() (cert trace.Certificate, err error) {
 	for _, t := range a.targets {
 		published.Streams = append(published.Streams, bus.StreamKey{Resource: t.Resource, Namespace: t.Namespace})
 	}
-	a.rec = &recording{elapsed: time.Since(run.Start)}
+	a.rec = &recording{began: run.Start, elapsed: time.Since(run.Start)}
 	detach, err := a.open(bus.Options{RunID: run.ID, Published: &published}, trace.Position{})
 	if err != nil {
 		return cert, err

@@ -21,6 +21,7 @@ import (
 // trace. Sources call emit; everything behind the bus happens in deliver.
 type recording struct {
 	runID   string
+	began   time.Time     // Run.Start
 	start   time.Time     // with a monotonic reading
 	elapsed time.Duration // of the run, at start
 	bus     *bus.Bus
@@ -40,6 +41,8 @@ type recording struct {
 	durable uint64        // sequence number of the bus up to which the trace has all
 	goal    uint64        // drained is closed when durable comes here
 	drained chan struct{} // nil when nobody waits
+
+	announced map[time.Duration]chan<- error // those who wait for an event, by its Time
 }
 
 // now is the monotonic time of the trace.
@@ -108,9 +111,15 @@ func (r *recording) deliver(b bus.Batch) error {
 			r.writer.Certify(t.Resource, t.Namespace, func(c *trace.StreamCert) { c.Coalesced += n })
 		}
 	}
-	n, err := bus.Write(r.writer, b, r.show.notify)
+	n, refused, err := bus.Write(r.writer, b, r.show.notify)
 	if err != nil {
 		return err
+	}
+	for _, e := range refused {
+		r.settle(e.Event, e.Err)
+	}
+	for _, e := range b.Events {
+		r.settle(e, nil)
 	}
 	if n > 0 {
 		r.show.wrote(n, r.now()-b.Events[0].Time)

@@ -67,9 +67,10 @@ the cluster is away or the stream is full, the recorder keeps 2048 events or
 32 MiB and then waits, and the watches with it: what the API server forgets
 meanwhile becomes a gap. A recorder that only publishes cannot be resumed.
 
-The command runs in a process group of its own, with HINDSIGHT_TRACE and
-HINDSIGHT_RUN_ID in its environment. The first Ctrl-C is passed to it and ends
-the recording in order; the second stops everything at once.
+The command runs in a process group of its own, with HINDSIGHT_TRACE,
+HINDSIGHT_RUN_ID and HINDSIGHT_MARKS in its environment; by the last "recorder
+mark" finds its recorder, in whatever script or process. The first Ctrl-C is
+passed to it and ends the recording in order; the second stops everything at once.
 
 Exit codes: that of the command if it is not 0; otherwise
   0    recorded and sealed

@@ -3,6 +3,7 @@
 //
 //	recorder attach    record a live cluster
 //	recorder collect   write the traces of recorders that publish to NATS
+//	recorder mark      say something into a recording that is under way
 //	recorder import    make a trace of a watch log
 //	recorder export    write a trace as a watch log
 //	recorder inspect   what a trace holds, what it proves, and whether it is intact

@@ -46,8 +46,8 @@ file afterwards, without the cluster.`,
 		SilenceErrors: true,
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(newAttachCommand(), newCollectCommand(), newImportCommand(), newExportCommand(),
-		newInspectCommand(), newVersionCommand())
+	root.AddCommand(newAttachCommand(), newCollectCommand(), newMarkCommand(), newImportCommand(),
+		newExportCommand(), newInspectCommand(), newVersionCommand())
 	return root
 }
 

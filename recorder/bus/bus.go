@@ -252,6 +252,9 @@ func (b *link) dial(name string, options []nats.Option) (*nats.Conn, error) {
 					b.opts.Notify("%s is away: %v; waiting for it", b.where(), err)
 				}
 			}),
+			nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
+				b.opts.Notify("%s refuses: %v", b.where(), err)
+			}),
 			nats.ReconnectHandler(func(*nats.Conn) { b.opts.Notify("%s is back", b.where()) }),
 		)...)
 	}
@@ -264,6 +267,9 @@ func (b *link) dial(name string, options []nats.Option) (*nats.Conn, error) {
 	}
 	return nc, nil
 }
+
+// Conn is the connection to the server, for what does not go through the stream.
+func (b *Bus) Conn() *nats.Conn { return b.nc }
 
 func (b *link) where() string {
 	if b.opts.NATS.URL == "" {

@@ -128,7 +128,7 @@ func TestALossIsAGapOfEveryStream(t *testing.T) {
 		{Position: at(7), Events: []trace.Event{versioned(7)}},
 		{Position: at(9), Lost: &Loss{8, 9}},
 	} {
-		if _, err := Write(w, b, t.Logf); err != nil {
+		if _, _, err := Write(w, b, t.Logf); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -138,7 +138,7 @@ func TestALossIsAGapOfEveryStream(t *testing.T) {
 	if w, err = trace.Resume(path); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Write(w, Batch{Position: at(9), End: &End{Time: 10}}, t.Logf); err != nil {
+	if _, _, err := Write(w, Batch{Position: at(9), End: &End{Time: 10}}, t.Logf); err != nil {
 		t.Fatal(err)
 	}
 	cert, err := w.Seal("test")

@@ -53,8 +53,8 @@ func (b *Bus) Publish(ctx context.Context, e trace.Event) error {
 // headerReserve is the room for the headers that are added on sending.
 const headerReserve = 256
 
-// Flush waits until everything published is acknowledged and returns the
-// sequence number of the last event.
+// Flush waits until everything that is published by now is acknowledged, and
+// returns the sequence number of the last event that is.
 func (b *Bus) Flush(ctx context.Context) (uint64, error) { return b.out.flush(ctx) }
 
 // publisher sends messages in order and exactly once over a connection that
@@ -156,7 +156,7 @@ func (p *publisher) send(m *nats.Msg, seq uint64) {
 func (p *publisher) flush(ctx context.Context) (uint64, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for p.err == nil && len(p.window) > 0 {
+	for next := p.first + uint64(len(p.window)); p.err == nil && p.first < next; {
 		if err := p.wait(ctx); err != nil {
 			return 0, err
 		}

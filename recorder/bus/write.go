@@ -13,11 +13,17 @@ import (
 // recorders count from 1.
 const gapBase = 1 << 30
 
+// Refused is an event that the trace did not take.
+type Refused struct {
+	Event trace.Event
+	Err   error
+}
+
 // Write puts a batch into a trace, in one transaction with its position, and
 // returns how many of its events it held. What the trace refuses is noted in the
-// certificate. A loss is a gap of every stream: nobody knows what was in it. It
+// certificate, and returned. A loss is a gap of every stream: nobody knows what was in it. It
 // begins where the trace is and ends with the next event, or with End.
-func Write(w *trace.Writer, b Batch, notify func(format string, args ...any)) (int, error) {
+func Write(w *trace.Writer, b Batch, notify func(format string, args ...any)) (int, []Refused, error) {
 	for _, reason := range b.Rejected {
 		w.Reject(trace.Rejection{Reason: reason})
 	}
@@ -31,16 +37,18 @@ func Write(w *trace.Writer, b Batch, notify func(format string, args ...any)) (i
 	case b.End != nil:
 		b.Events = endGaps(w.Certificate(), b.End.Time)
 	}
+	var refused []Refused
 	for {
 		_, err := w.Append(&b.Position, b.Events...)
 		var invalid *trace.InvalidEvent
 		if !errors.As(err, &invalid) {
-			return n, err
+			return n, refused, err
 		}
 		e := b.Events[invalid.Index]
 		reason := fmt.Sprintf("%s of %s at version %s: %v", e.Type, e.Object, e.ResourceVersion, invalid.Err)
 		notify("cannot be recorded: %s", reason)
 		w.Reject(trace.Rejection{Reason: reason})
+		refused = append(refused, Refused{e, invalid.Err})
 		b.Events = append(b.Events[:invalid.Index], b.Events[invalid.Index+1:]...)
 	}
 }

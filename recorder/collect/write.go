@@ -33,7 +33,7 @@ func (c *collector) write(ctx context.Context, offer bus.Offer) (f File, err err
 	defer func() { err = errors.Join(err, w.Close()) }()
 	var end *bus.End
 	err = offer.Source.Consume(ctx, w.Position().Seq, func(b bus.Batch) error {
-		n, err := bus.Write(w, b, c.notify)
+		n, _, err := bus.Write(w, b, c.notify)
 		if err != nil {
 			return err
 		}
