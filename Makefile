@@ -53,6 +53,11 @@ bench: golang ## Measure, and write docs/performance.md anew
 	$(GO) run ./docs/performance >docs/performance.md.new
 	mv docs/performance.md.new docs/performance.md
 
+.PHONY: scale
+scale: golang ## Kill nodes of a JetStream cluster under load, and write docs/scale.md anew
+	$(GO) run ./docs/scale >docs/scale.md.new
+	mv docs/scale.md.new docs/scale.md
+
 .PHONY: mutate
 mutate: golang ## Make mistakes on purpose, and write docs/policy-strength.md anew
 	GOGC=400 $(GO) run ./docs/strength >docs/policy-strength.md.new || { cat docs/policy-strength.md.new; exit 1; } >&2

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 	"sync"
 	"time"
@@ -133,7 +134,12 @@ func Open(ctx context.Context, opts Options, position trace.Position) (*Bus, err
 }
 
 func (b *Bus) open(ctx context.Context, position trace.Position) error {
-	stream, last, err := b.openStream(ctx, position)
+	var stream jetstream.Stream
+	var last uint64
+	err := eventually(ctx, func() (err error) {
+		stream, last, err = b.openStream(ctx, position)
+		return err
+	})
 	if err != nil {
 		return err
 	}
@@ -234,7 +240,11 @@ func (b *link) connect(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	if _, err := b.js.AccountInfo(ctx); err != nil {
+	err = eventually(ctx, func() error {
+		_, err := b.js.AccountInfo(ctx)
+		return err
+	})
+	if err != nil {
 		return fmt.Errorf("%s: JetStream does not answer (is it enabled there, for this account?): %w", b.where(), err)
 	}
 	if broker.Plain(nc) {
@@ -242,6 +252,30 @@ func (b *link) connect(ctx context.Context, name string) error {
 			b.where())
 	}
 	return nil
+}
+
+// patience is how long a cluster may take to elect a leader.
+const patience = 30 * time.Second
+
+// eventually asks again while the cluster has nobody who could answer.
+func eventually(ctx context.Context, ask func() error) error {
+	for began := time.Now(); ; sleep(ctx, retryPause) {
+		err := ask()
+		if !leaderless(err) || ctx.Err() != nil || time.Since(began) > patience {
+			return err
+		}
+	}
+}
+
+// leaderless reports whether an error means that nobody can answer yet.
+func leaderless(err error) bool {
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, nats.ErrTimeout) {
+		return true
+	}
+	var refused *jetstream.APIError
+	return errors.As(err, &refused) && refused.Code == http.StatusServiceUnavailable &&
+		refused.ErrorCode != jetstream.JSErrCodeJetStreamNotEnabled &&
+		refused.ErrorCode != jetstream.JSErrCodeJetStreamNotEnabledForAccount
 }
 
 func (b *link) dial(name string, options []nats.Option) (*nats.Conn, error) {

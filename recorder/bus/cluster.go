@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"strings"
 
 	"github.com/nats-io/nats.go/jetstream"
 )
@@ -35,34 +36,45 @@ type Offer struct {
 	Source *Source
 }
 
-// Offers returns the published runs whose streams still exist.
-func (c *Cluster) Offers(ctx context.Context) ([]Offer, error) {
+// Runs returns the ids of the runs that have a stream, published or not.
+func (c *Cluster) Runs(ctx context.Context) ([]string, error) {
 	ctx, cancel := context.WithTimeout(ctx, ackTimeout)
 	defer cancel()
-	var offers []Offer
-	streams := c.js.ListStreams(ctx, jetstream.WithStreamListSubject("hindsight.>"))
-	for info := range streams.Info() {
-		p, err := readPublished(info.Config.Metadata)
-		if err == nil && p != nil {
-			err = p.check(info.Config.Name)
+	var ids []string
+	names := c.js.StreamNames(ctx, jetstream.WithStreamListSubject("hindsight.>"))
+	for name := range names.Name() {
+		if id, ours := strings.CutPrefix(name, StreamName("")); ours {
+			ids = append(ids, id)
 		}
-		if err != nil {
-			c.opts.Notify("the stream %s is left alone: %v", info.Config.Name, err)
-			continue
-		}
-		if p == nil {
-			continue
-		}
-		stream, err := c.js.Stream(ctx, info.Config.Name)
-		if err != nil {
-			return nil, fmt.Errorf("%s: cannot open the stream %s: %w", c.where(), info.Config.Name, err)
-		}
-		offers = append(offers, Offer{*p, newSource(c.js, stream, p.Run.ID)})
 	}
-	if err := streams.Err(); err != nil {
+	if err := names.Err(); err != nil {
 		return nil, fmt.Errorf("%s: cannot list its streams: %w", c.where(), err)
 	}
-	return offers, nil
+	return ids, nil
+}
+
+// ErrNotOffered is returned for a run that is not to be collected: its recorder
+// writes the trace itself, or the stream is not one of ours.
+var ErrNotOffered = errors.New("not published by a recorder")
+
+// Offer looks at one run. It fails with ErrNotOffered, or when the stream cannot
+// be reached at this moment.
+func (c *Cluster) Offer(ctx context.Context, id string) (Offer, error) {
+	name := StreamName(id)
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	stream, err := c.js.Stream(ctx, name)
+	if err != nil {
+		return Offer{}, fmt.Errorf("%s: the stream %s cannot be reached: %w", c.where(), name, err)
+	}
+	p, err := readPublished(stream.CachedInfo().Config.Metadata)
+	if err == nil {
+		err = p.check(name)
+	}
+	if err != nil {
+		return Offer{}, fmt.Errorf("the stream %s is left alone: %w: %w", name, ErrNotOffered, err)
+	}
+	return Offer{*p, newSource(c.js, stream, id)}, nil
 }
 
 // runID is what recorders call their runs. Files are named after it.

@@ -30,7 +30,11 @@ const purgeBytes = 64 << 20
 
 // quiet is how long nothing may come until the server is asked whether something
 // that was due has gone.
-const quiet = 5 * time.Second
+const quiet = 2 * time.Second
+
+// askTimeout is how long an answer about a stream is waited for. While a leader
+// is elected there is none, so it pays to ask again soon.
+const askTimeout = 2 * time.Second
 
 // goneAfter is how long the server may say that there is no such stream until it
 // is believed: one that starts or elects does not know of all its streams.
@@ -57,13 +61,15 @@ type Source struct {
 	js         jetstream.JetStream
 	stream     jetstream.Stream
 	runID      string
+	replicas   int
 	purgeBytes int
 }
 
 func newSource(js jetstream.JetStream, stream jetstream.Stream, runID string) *Source {
-	s := &Source{js: js, stream: stream, runID: runID, purgeBytes: purgeBytes}
-	if limit := stream.CachedInfo().Config.MaxBytes; limit > 0 {
-		s.purgeBytes = int(min(purgeBytes, limit/4))
+	config := stream.CachedInfo().Config
+	s := &Source{js: js, stream: stream, runID: runID, replicas: config.Replicas, purgeBytes: purgeBytes}
+	if config.MaxBytes > 0 {
+		s.purgeBytes = int(min(purgeBytes, config.MaxBytes/4))
 	}
 	return s
 }
@@ -79,9 +85,6 @@ func (s *Source) Remove(ctx context.Context) error {
 // removed from the stream.
 func (s *Source) Consume(ctx context.Context, after uint64, deliver func(Batch) error) error {
 	c := consumer{source: s, next: after + 1, messages: make(chan message, 256)}
-	if after > 0 {
-		s.purge(ctx, after)
-	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer func() { // read has ended when its channel is closed
 		cancel()
@@ -148,7 +151,7 @@ func (c *consumer) read(ctx context.Context) {
 // passes over those that do not. Both ends of the stream and its holes come from
 // one answer, so that a server that lags behind cannot make up a loss.
 func (c *consumer) declareLost(ctx context.Context) error {
-	asking, cancel := context.WithTimeout(ctx, ackTimeout)
+	asking, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
 	info, err := c.source.stream.Info(asking, jetstream.WithDeletedDetails(true))
 	if err != nil {
@@ -190,9 +193,12 @@ func (c *consumer) readOnce(ctx context.Context) error {
 	if err := c.declareLost(ctx); err != nil {
 		return err
 	}
-	source, err := c.source.stream.CreateConsumer(ctx, jetstream.ConsumerConfig{
+	asking, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	source, err := c.source.stream.CreateConsumer(asking, jetstream.ConsumerConfig{
 		DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: c.next,
 		AckPolicy: jetstream.AckNonePolicy, InactiveThreshold: time.Minute, MemoryStorage: true,
+		Replicas: c.source.replicas, // one that is on a single server is gone with it
 	})
 	if err != nil {
 		return err

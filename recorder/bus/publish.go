@@ -20,7 +20,7 @@ const (
 )
 
 const (
-	ackTimeout = 10 * time.Second
+	ackTimeout = 3 * time.Second // asking what the server has, and sending again, does no harm
 	retryPause = 250 * time.Millisecond
 	retryMost  = 4 * time.Second // the pause doubles up to this while nothing gets through
 )

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -41,15 +42,13 @@ func (p *Published) metadata() (map[string]string, error) {
 	return map[string]string{metadataRun: string(run), metadataStreams: string(streams)}, err
 }
 
-// readPublished reads the metadata of a stream: nil if it is not one of ours to
-// be collected.
+// readPublished reads the metadata of a stream.
 func readPublished(metadata map[string]string) (*Published, error) {
-	text, ours := metadata[metadataRun]
-	if !ours {
-		return nil, nil
-	}
 	p := &Published{}
-	if err := json.Unmarshal([]byte(text), &p.Run); err != nil {
+	if _, ours := metadata[metadataRun]; !ours {
+		return nil, errors.New("its recorder writes the trace itself")
+	}
+	if err := json.Unmarshal([]byte(metadata[metadataRun]), &p.Run); err != nil {
 		return nil, fmt.Errorf("its metadata %s cannot be read: %w", metadataRun, err)
 	}
 	if err := json.Unmarshal([]byte(metadata[metadataStreams]), &p.Streams); err != nil {

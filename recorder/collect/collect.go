@@ -12,6 +12,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/nats-io/nats.go/jetstream"
+
 	"github.com/hindsight-project/hindsight/recorder/broker"
 	"github.com/hindsight-project/hindsight/recorder/bus"
 	"github.com/hindsight-project/hindsight/recorder/trace"
@@ -143,14 +145,13 @@ func (c *collector) attend(ctx context.Context) {
 	defer line.Stop()
 	complaint := ""
 	for !c.done() {
-		offers, err := c.cluster.Offers(ctx)
-		switch {
-		case ctx.Err() != nil:
-			return
-		case err == nil:
-			complaint = ""
-			c.follow(ctx, offers)
-		case err.Error() != complaint:
+		ids, err := c.wanted(ctx)
+		for _, id := range ids {
+			if c.meet(id) {
+				c.running.Go(func() { c.collect(ctx, id) })
+			}
+		}
+		if err != nil && ctx.Err() == nil && err.Error() != complaint {
 			complaint = err.Error()
 			c.notify("%v; trying again", err)
 		}
@@ -165,15 +166,12 @@ func (c *collector) attend(ctx context.Context) {
 	}
 }
 
-// follow starts to follow those runs that are wanted and new.
-func (c *collector) follow(ctx context.Context, offers []bus.Offer) {
-	for _, offer := range offers {
-		id := offer.Run.ID
-		wanted := len(c.o.Runs) == 0 || slices.Contains(c.o.Runs, id)
-		if wanted && c.meet(id) {
-			c.running.Go(func() { c.collect(ctx, offer) })
-		}
+// wanted returns the runs that are asked for, or all that there are.
+func (c *collector) wanted(ctx context.Context) ([]string, error) {
+	if len(c.o.Runs) > 0 {
+		return c.o.Runs, nil
 	}
+	return c.cluster.Runs(ctx)
 }
 
 // meet returns true for a run that is new.
@@ -188,20 +186,30 @@ func (c *collector) meet(id string) bool {
 }
 
 // collect follows one run to its end, if it has one.
-func (c *collector) collect(ctx context.Context, offer bus.Offer) {
-	f, err := c.write(ctx, offer)
+func (c *collector) collect(ctx context.Context, id string) {
+	offer, err := c.offer(ctx, id)
+	var f File
+	if err == nil {
+		f, err = c.write(ctx, offer)
+	}
 	if err != nil && ctx.Err() != nil {
 		return
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if err != nil {
-		err = fmt.Errorf("run %s: %w", offer.Run.ID, err)
+	if errors.Is(err, errWithdrawn) {
+		delete(c.runs, id)
+		return
+	}
+	if err != nil && !errors.Is(err, bus.ErrNotOffered) {
+		err = fmt.Errorf("run %s: %w", id, err)
 		c.err = errors.Join(c.err, err)
-		c.runs[offer.Run.ID] = failed
+	}
+	if err != nil {
+		c.runs[id] = failed
 		c.say("%v", err)
 	} else {
-		c.runs[offer.Run.ID] = sealed
+		c.runs[id] = sealed
 		c.say("%s is sealed: %d events", f.Path, f.Certificate.Events)
 		if c.o.Sealed != nil {
 			c.o.Sealed(f)
@@ -210,6 +218,28 @@ func (c *collector) collect(ctx context.Context, offer bus.Offer) {
 	select {
 	case c.wake <- struct{}{}:
 	default:
+	}
+}
+
+// errWithdrawn is returned for a run that was there when runs were listed, and
+// has been collected elsewhere since.
+var errWithdrawn = errors.New("the stream is gone")
+
+// offer waits for a run to be published, if it was asked for by its id.
+func (c *collector) offer(ctx context.Context, id string) (bus.Offer, error) {
+	for {
+		offer, err := c.cluster.Offer(ctx, id)
+		switch {
+		case err == nil || errors.Is(err, bus.ErrNotOffered):
+			return offer, err
+		case errors.Is(err, jetstream.ErrStreamNotFound) && len(c.o.Runs) == 0:
+			return offer, errWithdrawn
+		}
+		select {
+		case <-ctx.Done():
+			return offer, ctx.Err()
+		case <-time.After(pollInterval):
+		}
 	}
 }
 

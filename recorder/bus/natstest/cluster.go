@@ -148,26 +148,14 @@ func (c *Cluster) spawn(i int) error {
 	return nil
 }
 
-// healthy waits until a node says so of itself.
+// healthy waits until a node says so of itself, and knows a leader.
 func (c *Cluster) healthy(ctx context.Context, i int) error {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
-	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
-	url := fmt.Sprintf("http://127.0.0.1:%d/healthz", c.nodes[i].HTTP)
-	said := ""
 	for {
-		request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
-		if err != nil {
-			return err
-		}
-		response, err := client.Do(request)
-		if err == nil {
-			body, _ := io.ReadAll(io.LimitReader(response.Body, 1024))
-			response.Body.Close()
-			if response.StatusCode == http.StatusOK {
-				return nil
-			}
-			said = string(body)
+		said := c.complaint(ctx, i)
+		if said == "" {
+			return nil
 		}
 		select {
 		case <-ctx.Done():
@@ -175,4 +163,48 @@ func (c *Cluster) healthy(ctx context.Context, i int) error {
 		case <-time.After(50 * time.Millisecond):
 		}
 	}
+}
+
+// complaint says what is wrong with a node, or nothing.
+func (c *Cluster) complaint(ctx context.Context, i int) string {
+	if _, err := c.ask(ctx, i, "healthz"); err != nil {
+		return err.Error()
+	}
+	text, err := c.ask(ctx, i, "jsz")
+	if err != nil {
+		return err.Error()
+	}
+	var state struct {
+		Meta struct {
+			Leader string `json:"leader"`
+			Size   int    `json:"cluster_size"`
+		} `json:"meta_cluster"`
+	}
+	if err := json.Unmarshal(text, &state); err != nil {
+		return err.Error()
+	}
+	if len(c.nodes) > 1 && (state.Meta.Leader == "" || state.Meta.Size != len(c.nodes)) {
+		return fmt.Sprintf("it knows %d nodes, and as their leader %q", state.Meta.Size, state.Meta.Leader)
+	}
+	return ""
+}
+
+// ask returns what a node answers with success.
+func (c *Cluster) ask(ctx context.Context, i int, path string) ([]byte, error) {
+	url := fmt.Sprintf("http://127.0.0.1:%d/%s", c.nodes[i].HTTP, path)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return nil, err
+	}
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	response, err := client.Do(request)
+	if err != nil {
+		return nil, err
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(response.Body, 1<<20))
+	if err == nil && response.StatusCode != http.StatusOK {
+		err = fmt.Errorf("%s: %s", response.Status, body)
+	}
+	return body, err
 }
