@@ -17,7 +17,8 @@ import (
 // scenarios are the rows of the table.
 var scenarios = []scenario{
 	{name: "no fault", recorders: 4, rate: 250, length: 30 * time.Second},
-	{name: "one node at a time killed", recorders: 4, rate: 250, length: 90 * time.Second, down: 1, outage: 3 * time.Second},
+	{name: "one node at a time killed", recorders: 4, rate: 250, length: 90 * time.Second,
+		down: 1, outage: 3 * time.Second},
 	{name: "one node and the collector killed", recorders: 4, rate: 250, length: 90 * time.Second,
 		down: 1, outage: 3 * time.Second, collector: true},
 	{name: "two of three nodes killed", recorders: 4, rate: 250, length: 60 * time.Second,
@@ -67,7 +68,8 @@ end by kill -9 and are started again; the next node is killed when the cluster i
 stream first, another node then. *Missing* and *twice* compare the numbers in the sealed traces with those
 published; *incomplete* are traces that are not sealed or whose certificate does not say "complete".
 
-| faults | recorders | published | nodes killed | collector killed | in traces | missing | twice | out of order | gaps | incomplete | longest wait | longest lag |
+` + "| faults | recorders | published | nodes killed | collector killed | in traces | missing | twice | out of order " +
+	`| gaps | incomplete | longest wait | longest lag |
 |---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|
 `
 
