@@ -113,7 +113,8 @@ doubts(judged) := [{
 #   time (not_completed). Times are ns.
 resumption(episode, operation, times) := array.concat(
 	[judge(episode, {
-		"code": "not_resumed", "subject": operation.entity, "since": since, "answers": _progress(episode, operation, since),
+		"code": "not_resumed", "subject": operation.entity, "since": since,
+		"answers": _progress(episode, operation, since),
 		"allowed": times.resume, "kinds": {"persistentvolumeclaims", "pods"}, "about": {operation.begin.seq},
 	}) |
 		since := _since(episode, operation)
@@ -185,12 +186,18 @@ _end_of(timeline, run) := {"seq": next.seq, "ns": last.until_ns, "not_before_ns"
 # METADATA
 # description: |
 #   The spans of the view's health in which the cluster is not what its specification
-#   asks for: not healthy, or an instance is not ready or going.
+#   asks for: not healthy, or an instance is not ready or going. A cluster that somebody
+#   hibernated or fenced is what it was asked to be.
 unwell(episode) := {i |
 	some i, span in episode.health
 	span.seen
+	not _is_laid_up(span)
 	not _is_well(span)
 }
+
+_is_laid_up(span) if span.hibernated
+
+_is_laid_up(span) if span.fenced
 
 _is_well(span) if {
 	span.phase == "Cluster in healthy state"
