@@ -134,7 +134,7 @@ _since(episode, operation) := latest([over(episode), operation.begin])
 #   The same for what an expansion does not have to wait for: its time runs from the
 #   begin of the episode.
 beside(episode, operation, times) := resumption(
-	object.union(episode, {"ended": false, "end": episode.begin}),
+	object.union(episode, {"end": episode.begin}),
 	operation, times,
 )
 
@@ -171,13 +171,13 @@ _progress(episode, operation, since) := [fact |
 #   after a moment. spans are a timeline without holes.
 no_longer(episode, timeline, bad, what) := [judge(episode, {
 	"code": what.code, "subject": what.subject, "since": latest([what.since, timeline[run.first]]),
-	"answers": [_end_of(timeline, run) | not run.open],
+	"answers": [end | end := _end_of(timeline, run)],
 	"allowed": what.allowed, "kinds": what.kinds, "about": {timeline[run.final].seq},
 }) |
 	some run in spans.runs(timeline, bad)
-	run.ended_ns > what.since.ns
 ]
 
+# The last span of a timeline has no end.
 _end_of(timeline, run) := {"seq": next.seq, "ns": last.until_ns, "not_before_ns": last.until_not_before_ns} if {
 	last := timeline[run.final]
 	next := timeline[run.final + 1]
@@ -211,14 +211,7 @@ _is_well(span) if {
 # description: The volume groups of the episode that belong to one of these expansions.
 groups(episode, met) := [group |
 	some group in episode.storage
-	some operation in met
-	operation.role == group.role
-	operation.tablespace == group.tablespace
-	operation.number == max([other.number |
-		some other in met
-		other.role == group.role
-		other.tablespace == group.tablespace
-	])
+	[group.role, group.tablespace] in {[operation.role, operation.tablespace] | some operation in met}
 ]
 
 # METADATA

@@ -67,7 +67,10 @@ _grown(claim) if claim.open
 _grown(claim) if claim.effective > 0
 
 # What is right: of the others, of the status, or of a block that asks for more.
-_sizes(claim, specs) := ({claim.peak, claim.effective} | _around(claim)) | {size |
+_sizes(claim, specs) := {size |
+	some size in ({claim.peak, claim.effective} | _around(claim))
+	size > 0
+} | {size |
 	some spec in specs
 	size := max([spec.request, spec.size])
 	size > claim.peak
@@ -75,14 +78,18 @@ _sizes(claim, specs) := ({claim.peak, claim.effective} | _around(claim)) | {size
 
 # The sizes of the others and of the status shortly before and after.
 _around(claim) := {size |
-	group := _group(claim)
-	some span in group.spans
+	some span in _near(claim)
+	size := max([volume.request | some volume in span.volumes; volume.volume != claim.volume])
+} | {size |
+	some span in _near(claim)
+	size := _group(claim).statuses[span.status].effective
+}
+
+_near(claim) := [span |
+	some span in _group(claim).spans
 	span.ns - _skew <= claim.ns
 	span.until_ns + _skew > claim.not_before_ns
-	others := [volume.request | some volume in span.volumes; volume.volume != claim.volume]
-	some size in [max(others), group.statuses[span.status].effective]
-	size > 0
-}
+]
 
 exercised contains {"seq": {input.begin.seq, added.claim.seq}} if some added in _added
 

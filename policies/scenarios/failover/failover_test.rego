@@ -1,0 +1,224 @@
+package scenarios.failover_test
+
+import data.lib.fixture_test as fixture
+import data.lib.recovery_test as story
+import data.scenarios.failover as policy
+
+_s := fixture.second
+
+# pg-1 is given up at 20 s, pg-2 is the primary from 28 s on.
+_election(changes) := object.union(
+	object.union(fixture.moment(20, 20), {
+		"complete": true, "end": fixture.moment(28, 28), "from": "pg-1", "to": "pg-2", "target": "pg-2",
+		"pending": true, "changed": true, "changed_at": fixture.moment(28, 28), "elected_pod": true,
+		"elected_ready": true, "timeline_before": 1, "timeline_after": 2, "candidates": 2,
+	}),
+	changes,
+)
+
+_elected := {"current_primary": "pg-2", "target_primary": "pg-2", "reported_primaries": ["pg-2"]}
+
+_failover := {
+	"kind": "failover", "elections": [_election({})],
+	"health": [story.health(20, 20, 28, {}), story.health(28, 28, 10000, object.union(_elected, {"last": true}))],
+}
+
+_judge(changes) := judged if {
+	document := story.episode(object.union(_failover, changes))
+	judged := fixture.judgement(policy.violation, policy.exercised, policy.unknown) with input as document
+		with data.params as fixture.params
+}
+
+_words(changes) := story.words(judged.violation, judged.unknown) if {
+	judged := _judge(changes)
+}
+
+_nothing := fixture.judgement(set(), set(), set())
+
+test_held[kind] if {
+	some kind in {"failover", "switchover"}
+	_judge({"kind": kind}) == fixture.judgement(set(), {{"seq": {10, 20}, "in": "disruption"}}, set())
+}
+
+test_vacuous if {
+	_judge({"operations": []}) == _nothing
+	_judge({"kind": "primary_restart", "elections": [_election({"to": "pg-3"})]}) == _nothing
+}
+
+test_expansions[name] if {
+	some name, case in story.expansions
+	_words(case.change) == {"violated": case.violated, "unknown": case.unknown}
+}
+
+test_sizes[name] if {
+	some name, case in story.sizes("diverged")
+	_words(case.change) == {"violated": case.violated, "unknown": case.unknown}
+}
+
+test_words_of_the_tables if {
+	{"not_resumed", "not_completed"} == {code | some case in story.expansions; some code in case.violated}
+	{"pending", "deleted", "gap", "clock"} == {reason | some case in story.expansions; some reason in case.unknown}
+}
+
+_unended := {"complete": false, "end": fixture.never, "to": "", "changed": false, "changed_at": fixture.never}
+
+_until(at, by, election) := object.union(story.ends(at, by), {
+	"operations": [], "elections": [_election(election)],
+	"health": [story.health(28, 28, at, object.union(_elected, {"last": true}))],
+})
+
+# No expansion was going on: an election is judged all the same.
+test_elections[name] if {
+	some name, case in {
+		"right": {"change": _until(10000, "trace_end", {}), "violated": set(), "unknown": set()},
+		"of another than was asked for": {
+			"change": _until(10000, "trace_end", {"target": "pg-3"}), "violated": {"wrong_primary"}, "unknown": set(),
+		},
+		"of which no target was recorded": {
+			"change": _until(10000, "trace_end", {"target": ""}), "violated": set(), "unknown": set(),
+		},
+		"of the same": {
+			"change": _until(10000, "trace_end", {
+				"to": "pg-1", "changed": false, "target": "pg-3", "timeline_after": 1,
+			}),
+			"violated": set(), "unknown": set(),
+		},
+		"there and back": {
+			"change": _until(10000, "trace_end", {"to": "pg-1", "target": "pg-3", "timeline_after": 3}),
+			"violated": set(), "unknown": set(),
+		},
+		"over as late as may be": {
+			"change": _until(10000, "trace_end", {"end": fixture.moment(29, 620)}), "violated": set(), "unknown": set(),
+		},
+		"over too late": {
+			"change": _until(10000, "trace_end", {"end": fixture.moment(29, 621)}),
+			"violated": {"election_stuck"}, "unknown": set(),
+		},
+		"over perhaps too late": {
+			"change": _until(10000, "trace_end", {"end": {"seq": 29, "ns": 621 * _s, "not_before_ns": 620 * _s}}),
+			"violated": set(), "unknown": {"clock"},
+		},
+		"not over when the recording ends": {
+			"change": _until(620, "trace_end", _unended), "violated": set(), "unknown": {"pending"},
+		},
+		"not over when the cluster is deleted": {
+			"change": _until(620, "deleted", _unended), "violated": set(), "unknown": {"deleted"},
+		},
+		"never over": {
+			"change": _until(621, "trace_end", _unended), "violated": {"election_stuck"}, "unknown": set(),
+		},
+		"without a pod when the recording ends": {
+			"change": _until(628, "trace_end", {"elected_pod": false}), "violated": set(), "unknown": {"pending"},
+		},
+		"without a pod": {
+			"change": _until(629, "trace_end", {"elected_pod": false}),
+			"violated": {"primary_not_ready"}, "unknown": set(),
+		},
+		"on the old timeline when the recording ends": {
+			"change": _until(88, "trace_end", {"timeline_after": 1}), "violated": set(), "unknown": {"pending"},
+		},
+		"on the old timeline": {
+			"change": _until(89, "trace_end", {"timeline_after": 1}), "violated": {"timeline_off"}, "unknown": set(),
+		},
+		"on a later timeline": {
+			"change": _until(89, "trace_end", {"timeline_after": 3}), "violated": {"timeline_off"}, "unknown": set(),
+		},
+		"on an unknown timeline": {
+			"change": _until(89, "trace_end", {"timeline_before": 0}), "violated": set(), "unknown": set(),
+		},
+		"with pods missing": {
+			"change": object.union(_until(629, "trace_end", {"elected_pod": false}), {"gaps": [fixture.gap("pods", 100, 110)]}),
+			"violated": set(), "unknown": {"gap"},
+		},
+		"with clusters missing": {
+			"change": object.union(_until(89, "trace_end", {"timeline_after": 1}), {"gaps": [fixture.gap("clusters", 40, 50)]}),
+			"violated": set(), "unknown": {"gap"},
+		},
+		"of another document": {
+			"change": _until(10000, "trace_end", {"seq": 21, "target": "pg-3"}), "violated": set(), "unknown": set(),
+		},
+	}
+	_words(case.change) == {"violated": case.violated, "unknown": case.unknown}
+}
+
+test_a_wrong_primary_is_a_row if {
+	_judge(_until(10000, "trace_end", {"target": "pg-3"})).violation == {{
+		"code": "wrong_primary", "seq": {20, 28}, "got": "pg-2", "want": "pg-3",
+	}}
+}
+
+test_an_election_that_is_not_over_is_not_wrong_yet if {
+	_words(_until(600, "next", {"complete": false, "end": fixture.never, "target": "pg-3"})).violated == set()
+}
+
+# After the election the instances report others as primary until a moment.
+_reports(reported, until, changes) := object.union(
+	{
+		"operations": [],
+		"health": [
+			story.health(20, 20, 28, {}),
+			story.health(28, 28, until, object.union(_elected, {"reported_primaries": reported})),
+			story.health(40, until, 10000, object.union(_elected, {"last": true})),
+		],
+	},
+	changes,
+)
+
+test_reports[name] if {
+	some name, case in {
+		"the old one as long as may be": {"change": _reports(["pg-1"], 88, {}), "violated": set(), "unknown": set()},
+		"the old one for too long": {
+			"change": _reports(["pg-1"], 89, {}), "violated": {"wrong_report"}, "unknown": set(),
+		},
+		"none for long": {"change": _reports([], 800, {}), "violated": set(), "unknown": set()},
+		"with clusters missing": {
+			"change": _reports(["pg-1"], 89, {"gaps": [fixture.gap("clusters", 40, 50)]}),
+			"violated": set(), "unknown": {"gap"},
+		},
+		"another election follows": {
+			"change": _reports(["pg-1"], 89, {"elections": [_election({}), _election({"seq": 35})]}),
+			"violated": set(), "unknown": set(),
+		},
+		"the election is not over": {
+			"change": _reports(["pg-1"], 89, {"elections": [_election({"complete": false, "end": fixture.never})]}),
+			"violated": {"election_stuck"}, "unknown": set(),
+		},
+		"another one is the primary by then": {
+			"change": _reports(["pg-1"], 89, {"elections": [_election({"to": "pg-3", "target": "pg-3"})]}),
+			"violated": set(), "unknown": set(),
+		},
+	}
+	_words(case.change) == {"violated": case.violated, "unknown": case.unknown}
+}
+
+_both(until) := {"two_primaries": [object.union(fixture.moment(25, 25), {
+	"until_ns": until * _s, "until_not_before_ns": until * _s, "pods": ["pg-1", "pg-2"],
+})]}
+
+test_two_primaries if {
+	_words(_both(27)).violated == set()
+	_judge(_both(28)).violation == {{
+		"code": "two_primaries", "seq": {25}, "pods": "pg-1 pg-2", "got": "pg-1 pg-2", "want": "one",
+		"from_ns": 25 * _s, "until_ns": 28 * _s,
+	}}
+	_judge(object.union(_both(28), {"kind": "primary_restart"})).violation == set()
+}
+
+test_gaps[name] if {
+	some name, case in {
+		"of clusters": {"change": {"gaps": [fixture.gap("clusters", 700, 710)]}, "want": {"gap"}},
+		"of claims": {"change": {"gaps": [fixture.gap("persistentvolumeclaims", 700, 710)]}, "want": set()},
+		"over which the spec is known": {
+			"change": {"gaps": [object.union(fixture.gap("clusters", 700, 710), {"same_generation": true})]},
+			"want": set(),
+		},
+		"without an expansion": {
+			"change": {"gaps": [fixture.gap("clusters", 700, 710)], "operations": []}, "want": set(),
+		},
+	}
+	_words(case.change).unknown == case.want
+}
+
+test_a_gap_is_a_row if {
+	_judge({"gaps": [fixture.gap("clusters", 700, 710)]}).unknown == {{"reason": "gap", "seq": {901, 902}}}
+}
