@@ -29,7 +29,6 @@
 #   reasons:
 #     pending: the recording ends before the time was over
 #     deleted: the cluster was deleted before the time was over
-#     gap: events are missing just where the answer may have been
 #     clock: the moments are not known exactly enough to say whether it was in time
 #     standby_unknown: elements were lost in a failover, and what the elected standby had before is not recorded
 #   demand: declared

@@ -27,7 +27,6 @@
 #   reasons:
 #     pending: the recording ends before the time was over
 #     deleted: the cluster was deleted before the time was over
-#     gap: events are missing just where the answer may have been
 #     clock: the moments are not known exactly enough to say whether it was in time
 #     no_class: there is no VolumeSnapshotClass, without which snapshots cannot be made
 #     no_restore_size: the snapshot does not say to which size it would be restored
