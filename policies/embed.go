@@ -4,5 +4,5 @@ import "embed"
 
 // FS holds everything below this directory that is not Go.
 //
-//go:embed params.yaml capabilities.json mutants.yaml invariants lib scenarios
+//go:embed params.yaml capabilities.json mutants.yaml behaviour invariants lib scenarios
 var FS embed.FS
