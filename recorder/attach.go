@@ -12,6 +12,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/hindsight-project/hindsight/recorder/bus"
+	"github.com/hindsight-project/hindsight/recorder/redact"
 	"github.com/hindsight-project/hindsight/recorder/trace"
 	"github.com/hindsight-project/hindsight/recorder/watch"
 )
@@ -54,7 +55,11 @@ func Attach(ctx context.Context, o Options) (trace.Certificate, error) {
 	if o.Abort == nil {
 		o.Abort = context.Background()
 	}
-	a := attachment{o: o, soft: ctx}
+	rules, err := o.rules()
+	if err != nil {
+		return trace.Certificate{}, err
+	}
+	a := attachment{o: o, soft: ctx, rules: rules}
 	if err := a.discover(ctx); err != nil {
 		return trace.Certificate{}, err
 	}
@@ -80,7 +85,8 @@ type attachment struct {
 	denials []watch.Denial
 	notes   map[watch.StreamKey]string // what the certificate says besides the proof
 
-	rec *recording
+	rules *redact.Rules
+	rec   *recording
 }
 
 // discover finds out what is to be recorded, before any file is made.
@@ -148,13 +154,13 @@ func (a *attachment) run() (cert trace.Certificate, err error) {
 	if a.o.PublishOnly {
 		return a.publish()
 	}
-	w, resumed, err := openTrace(&a.o, a.server)
+	w, resumed, err := openTrace(&a.o, a.server, a.rules)
 	if err != nil {
 		return cert, err
 	}
 	defer func() { err = errors.Join(err, w.Close()) }()
 	a.rec = &recording{
-		began: w.Run().Start, announced: map[time.Duration]chan<- error{},
+		rules: a.rules, redacted: w.Run().Redactions, began: w.Run().Start, announced: map[time.Duration]chan<- error{},
 		writer: w, durable: w.Position().Seq, elapsed: elapsed(w), last: time.Duration(w.Certificate().Duration),
 	}
 	a.rec.resumeGaps()

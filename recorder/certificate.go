@@ -50,6 +50,11 @@ func writeRun(w io.Writer, run trace.Run, cert trace.Certificate) {
 	if run.ExitCode != nil {
 		fmt.Fprintf(w, "exit code\t%d\n", *run.ExitCode)
 	}
+	for _, r := range run.Redactions {
+		if r.Values > 0 {
+			fmt.Fprintf(w, "redacted\t%s by %s\n", plural(int(r.Values), "value"), r.Rule)
+		}
+	}
 	end := "not sealed: the recorder was killed or is still at work"
 	if cert.Sealed {
 		end = cmp.Or(cert.End, "sealed")

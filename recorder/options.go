@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -17,6 +18,7 @@ import (
 
 	"github.com/hindsight-project/hindsight/recorder/broker"
 	"github.com/hindsight-project/hindsight/recorder/bus"
+	"github.com/hindsight-project/hindsight/recorder/redact"
 	"github.com/hindsight-project/hindsight/recorder/trace"
 )
 
@@ -44,6 +46,11 @@ type Options struct {
 	Sentinel      Sentinel
 	UsageInterval time.Duration
 	Logs          Logs
+
+	// Redact are rules of package redact, applied beside redact.Defaults before
+	// anything leaves the process; WithoutDefaults leaves those out.
+	Redact          []string
+	WithoutDefaults bool
 
 	// Output is the trace file. If it exists and is not sealed, the recording
 	// is resumed. Empty: "<run id>.trace.db" in the current directory.
@@ -106,6 +113,9 @@ func (o *Options) Validate() error {
 	case o.PublishOnly && o.Output != "":
 		return errors.New("--publish-only writes no trace, so --output cannot be given: recorder collect writes it")
 	}
+	if _, err := o.rules(); err != nil {
+		return err
+	}
 	if len(o.Command) > 0 {
 		if _, err := exec.LookPath(o.Command[0]); err != nil {
 			return fmt.Errorf("cannot run the command: %w", err)
@@ -120,11 +130,22 @@ func newRunID(namespace string, start time.Time) string {
 	return fmt.Sprintf("%s-%s-%s", cmp.Or(namespace, "all"), start.UTC().Format("20060102t150405z"), id)
 }
 
+// rules returns what is taken out of events.
+func (o *Options) rules() (*redact.Rules, error) {
+	if o.WithoutDefaults {
+		return redact.Parse(o.Redact...)
+	}
+	return redact.Parse(slices.Concat(redact.Defaults, o.Redact)...)
+}
+
 // run describes a new run.
-func (o *Options) run(server string) trace.Run {
+func (o *Options) run(server string, rules *redact.Rules) trace.Run {
 	run := trace.Run{
 		ID: o.runID, Origin: trace.OriginAttach, Start: o.start.UTC(), Tool: o.Tool,
-		Namespaces: []string{}, Server: server, Command: o.Command,
+		Namespaces: []string{}, Server: server, Redactions: rules.Redactions(),
+	}
+	for _, word := range o.Command {
+		run.Command = append(run.Command, rules.Text(word))
 	}
 	if o.Namespace != "" {
 		run.Namespaces = []string{o.Namespace}
@@ -133,8 +154,8 @@ func (o *Options) run(server string) trace.Run {
 }
 
 // openTrace creates the trace, or resumes it where its recorder was stopped.
-func openTrace(o *Options, server string) (w *trace.Writer, resumed bool, err error) {
-	run := o.run(server)
+func openTrace(o *Options, server string, rules *redact.Rules) (w *trace.Writer, resumed bool, err error) {
+	run := o.run(server, rules)
 	if _, err := os.Stat(o.Output); errors.Is(err, os.ErrNotExist) {
 		w, err := trace.Create(o.Output, run)
 		return w, false, err
@@ -151,7 +172,15 @@ func openTrace(o *Options, server string) (w *trace.Writer, resumed bool, err er
 		return nil, false, errors.Join(w.Close(), fmt.Errorf("%s is a recording of %s (%s) and cannot be resumed with %s: "+
 			"name another file with --output", o.Output, describe(was), w.Run().Origin, describe(o.Namespace)))
 	}
+	if !sameRules(w.Run().Redactions, run.Redactions) {
+		return nil, false, errors.Join(w.Close(), fmt.Errorf("%s was recorded with other rules of what is redacted, and its "+
+			"header must be true of all of it: attach with the same --redact, or name another file with --output", o.Output))
+	}
 	return w, true, nil
+}
+
+func sameRules(a, b []trace.Redaction) bool {
+	return slices.EqualFunc(a, b, func(a, b trace.Redaction) bool { return a.Rule == b.Rule })
 }
 
 func describe(namespace string) string {

@@ -12,12 +12,12 @@ import (
 // publish records a run that somebody else writes into a trace. It is not
 // resumed: what it knows of the objects ends with the process.
 func (a *attachment) publish() (cert trace.Certificate, err error) {
-	run := a.o.run(a.server)
+	run := a.o.run(a.server, a.rules)
 	published := bus.Published{Run: run, Streams: []bus.StreamKey{}}
 	for _, t := range a.targets {
 		published.Streams = append(published.Streams, bus.StreamKey{Resource: t.Resource, Namespace: t.Namespace})
 	}
-	a.rec = &recording{began: run.Start, elapsed: time.Since(run.Start)}
+	a.rec = &recording{rules: a.rules, began: run.Start, elapsed: time.Since(run.Start)}
 	detach, err := a.open(bus.Options{RunID: run.ID, Published: &published}, trace.Position{})
 	if err != nil {
 		return cert, err

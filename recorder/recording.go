@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/hindsight-project/hindsight/recorder/bus"
+	"github.com/hindsight-project/hindsight/recorder/redact"
 	"github.com/hindsight-project/hindsight/recorder/trace"
 	"github.com/hindsight-project/hindsight/recorder/watch"
 )
@@ -30,6 +31,8 @@ type recording struct {
 	show    *progress
 	gaps    atomic.Int64
 
+	rules         *redact.Rules
+	redacted      []trace.Redaction // by earlier recorders of the trace
 	stopConsuming func()
 
 	emitting sync.Mutex
@@ -72,6 +75,7 @@ func (r *recording) publish(e trace.Event) error {
 		e.NotBefore = e.Time
 	}
 	r.last = e.Time
+	e.Data = r.rules.Apply(e)
 	e.Wall = time.Now().UTC()
 	err := r.bus.Publish(r.ctx, e)
 	if err == nil && r.writer == nil {
@@ -111,6 +115,7 @@ func (r *recording) deliver(b bus.Batch) error {
 			r.writer.Certify(t.Resource, t.Namespace, func(c *trace.StreamCert) { c.Coalesced += n })
 		}
 	}
+	r.countRedactions()
 	n, refused, err := bus.Write(r.writer, b, r.show.notify)
 	if err != nil {
 		return err
@@ -288,10 +293,22 @@ func (r *recording) resumeGaps() {
 func (r *recording) seal(end string, code *int) (trace.Certificate, error) {
 	r.writing.Lock()
 	defer r.writing.Unlock()
+	r.countRedactions()
 	run := r.writer.Run()
 	run.ExitCode = code
 	r.writer.SetRun(run)
 	return r.writer.Seal(end)
+}
+
+// countRedactions notes in the header what the rules have taken out, beside what
+// an earlier recorder of the trace had counted. The lock of writing is held.
+func (r *recording) countRedactions() {
+	run := r.writer.Run()
+	run.Redactions = r.rules.Redactions()
+	for i, before := range r.redacted {
+		run.Redactions[i].Values += before.Values
+	}
+	r.writer.SetRun(run)
 }
 
 // deniedEvent says that discovery refused a resource.

@@ -46,7 +46,12 @@ the cluster; the Pods and Leases of the operator; and what can block the drain o
 a node: PodDisruptionBudgets of all namespaces, and names, labels and owners of
 the foreign pods on a node while it is unschedulable.
 What the API server denies is left out, and the certificate says so. Secrets are
-never recorded.
+never recorded. Passwords in URLs and behind password=, private keys, JSON web
+tokens, and environment variables that sound like secrets are replaced by
+[redacted] wherever they stand; --redact does the same with more, by a path such
+as pods:spec.containers[*].env[*].value or *:metadata.annotations[example.com/*],
+or by a regular expression such as ~(?i)bearer +(\S+). The header of the trace
+has the rules. (Documentation of package recorder/redact.)
 
 Beside the API it records how full the volumes are (from kubelets, or from the
 instances), what operator and instances log (--log-rules), and the data itself:
@@ -89,6 +94,9 @@ Exit codes: that of the command if it is not 0; otherwise
   recorder attach -n ds-e2e --resource services --resource poolers.postgresql.cnpg.io \
     --operator-namespace postgres-operator
 
+  # no values of environment variables at all, and no hosts of a domain
+  recorder attach -n ds-e2e --redact pods:spec.containers[*].env[*].value --redact ~[a-z]+\.example\.com
+
   # through your own NATS
   recorder attach -n ds-e2e --nats tls://nats.example.com:4222 --nats-creds recorder.creds
 
@@ -117,6 +125,9 @@ Exit codes: that of the command if it is not 0; otherwise
 		"record this as well: plural, plural.group or plural.version.group (repeatable)")
 	f.BoolVar(&o.KeepHeartbeats, "keep-heartbeats", false,
 		"record Lease renewals and Node status stamps that say nothing but \"still alive\"")
+	f.StringArrayVar(&o.Redact, "redact", nil,
+		"take this out before it is recorded: [WHAT:]PATH or [WHAT]~REGEXP (repeatable)")
+	f.BoolVar(&o.WithoutDefaults, "no-default-redactions", false, "take out only what --redact says")
 	addSourceFlags(f, &o, budget)
 	f.BoolVar(&o.PublishOnly, "publish-only", false,
 		"write no file: publish to --nats, for \"recorder collect\" to write the trace")

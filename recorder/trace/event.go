@@ -188,6 +188,16 @@ type Run struct {
 	Command    []string  `json:"command,omitempty"`
 	ExitCode   *int      `json:"exit_code,omitempty"` // of Command
 	Input      string    `json:"input,omitempty"`     // what was imported
+
+	// Redactions are the rules by which values were taken out before they were
+	// recorded.
+	Redactions []Redaction `json:"redactions,omitempty"`
+}
+
+// Redaction is a rule of package redact, and what it did.
+type Redaction struct {
+	Rule   string `json:"rule"`
+	Values uint64 `json:"values"` // that it took out; 0 where they were not counted: in collected runs
 }
 
 // Certificate is the proof of what was seen. The Writer keeps the counters, so

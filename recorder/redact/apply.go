@@ -1,0 +1,279 @@
+package redact
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/hindsight-project/hindsight/recorder/trace"
+)
+
+// lastApplied is the annotation that holds the object once more.
+const lastApplied = "kubectl.kubernetes.io/last-applied-configuration"
+
+var copyPath = []string{"metadata", "annotations", lastApplied}
+
+// unreadable stands for data that is no JSON, in which nothing can be found.
+const unreadable = `"[redacted: it is no JSON]"`
+
+// decoding accepts what the recorder accepts from an API server.
+var decoding = jsontext.AllowDuplicateNames(true)
+
+// Apply returns the data of an event without what the rules take out. It is the
+// data itself where there is nothing to take out.
+func (r *Rules) Apply(e trace.Event) json.RawMessage {
+	if e.Source == trace.SourceRecorder || e.Type == trace.Bookmark || len(e.Data) == 0 {
+		return e.Data
+	}
+	w := walker{object: e.Type.IsObject(), in: e.Data}
+	// What is escaped may be anything: there only a closer look tells.
+	escaped := bytes.Contains(e.Data, []byte(`\u`)) || bytes.Contains(e.Data, []byte(`\/`))
+	w.twice = w.object && (escaped || bytes.Contains(e.Data, []byte(lastApplied)))
+	for _, rule := range r.paths {
+		if rule.applies(&e) && (escaped || w.twice || bytes.Contains(e.Data, rule.literal)) {
+			w.top = append(w.top, place{rule, 0})
+		}
+	}
+	for _, rule := range r.patterns {
+		if rule.applies(&e) && (escaped || bytes.Contains(e.Data, rule.needle)) {
+			w.patterns = append(w.patterns, rule)
+		}
+	}
+	if len(w.top) == 0 && len(w.patterns) == 0 {
+		return e.Data
+	}
+	out, err := w.run()
+	if err != nil {
+		return json.RawMessage(unreadable)
+	}
+	return out
+}
+
+// place is a rule and how much of its path has been walked.
+type place struct {
+	rule *rule
+	next int
+}
+
+// done reports whether the whole path has been walked.
+func (p place) done() bool { return p.next == len(p.rule.path) }
+
+// walker reads one JSON text and copies it, but for what is taken out.
+type walker struct {
+	object   bool    // it is an object of Kubernetes, in which some things stay
+	twice    bool    // the object may be there once more, in an annotation
+	top      []place // where the rules by path stand at the beginning
+	patterns []*rule
+	in       []byte
+	dec      *jsontext.Decoder
+	out      []byte
+	copied   int      // how much of in is in out
+	path     []string // of the value that is read, without indices
+}
+
+func (w *walker) run() ([]byte, error) {
+	w.dec = jsontext.NewDecoder(bytes.NewBuffer(w.in), decoding)
+	if err := w.value(w.passLevels(slices.Clone(w.top))); err != nil {
+		return nil, err
+	}
+	if _, err := w.dec.ReadToken(); !errors.Is(err, io.EOF) {
+		return nil, errors.New("something follows the value")
+	}
+	if w.out == nil {
+		return w.in, nil
+	}
+	return append(w.out, w.in[w.copied:]...), nil
+}
+
+// passLevels adds the places behind a ** that stands for no level.
+func (w *walker) passLevels(at []place) []place {
+	for i := 0; i < len(at); i++ {
+		if p := at[i]; !p.done() && p.rule.path[p.next].levels {
+			at = append(at, place{p.rule, p.next + 1})
+		}
+	}
+	return at
+}
+
+// value reads one value, at which the rules stand as at says.
+func (w *walker) value(at []place) error {
+	for _, p := range at {
+		if p.done() {
+			return w.takeOut(p.rule)
+		}
+	}
+	if len(at) == 0 && len(w.patterns) == 0 && !w.towardsCopy() {
+		return w.dec.SkipValue()
+	}
+	switch w.dec.PeekKind() {
+	case '{':
+		return w.members(at)
+	case '[':
+		return w.elements(at)
+	case '"':
+		return w.text()
+	}
+	return w.dec.SkipValue()
+}
+
+// towardsCopy reports whether the value that comes may hold the annotation with
+// the copy of the object.
+func (w *walker) towardsCopy() bool {
+	return w.twice && len(w.path) <= len(copyPath) && slices.Equal(w.path, copyPath[:len(w.path)])
+}
+
+func (w *walker) members(at []place) error {
+	if _, err := w.dec.ReadToken(); err != nil {
+		return err
+	}
+	for w.dec.PeekKind() != '}' {
+		token, err := w.dec.ReadToken()
+		if err != nil {
+			return err
+		}
+		name := token.String()
+		w.path = append(w.path, name)
+		if err := w.member(at, name); err != nil {
+			return err
+		}
+		w.path = w.path[:len(w.path)-1]
+	}
+	_, err := w.dec.ReadToken()
+	return err
+}
+
+// member reads the value of a member.
+func (w *walker) member(at []place, name string) error {
+	next := w.below(at, func(s segment) bool {
+		return !s.elements && s.member == "" && match(s.glob, name)
+	})
+	switch {
+	case w.object && len(w.path) == 1 && name == "metadata": // parts of it may go
+		return w.value(slices.DeleteFunc(next, place.done))
+	case w.object && stays(w.path), !w.object && len(w.path) == 1 && recordThatStays[name]:
+		return w.dec.SkipValue()
+	}
+	return w.value(next)
+}
+
+// recordThatStays is what must stay of gaps and streams.
+var recordThatStays = map[string]bool{
+	"rv": true, "from_rv": true, "to_rv": true, "state": true, "side": true, "id": true,
+}
+
+func (w *walker) elements(at []place) error {
+	if _, err := w.dec.ReadToken(); err != nil {
+		return err
+	}
+	conditions := false
+	for _, p := range at {
+		conditions = conditions || p.rule.path[p.next].member != ""
+	}
+	for w.dec.PeekKind() != ']' {
+		var members map[string]jsontext.Value
+		if conditions {
+			members = w.ahead()
+		}
+		err := w.value(w.below(at, func(s segment) bool {
+			if s.member == "" {
+				return s.elements
+			}
+			var text string
+			if json.Unmarshal(members[s.member], &text) != nil {
+				return false
+			}
+			return match(s.glob, strings.ToLower(text))
+		}))
+		if err != nil {
+			return err
+		}
+	}
+	_, err := w.dec.ReadToken()
+	return err
+}
+
+// ahead returns the members of the element that comes next; none if it is no
+// object.
+func (w *walker) ahead() map[string]jsontext.Value {
+	rest := bytes.TrimLeft(w.in[w.dec.InputOffset():], ", \t\r\n")
+	decoder := json.NewDecoder(bytes.NewReader(rest))
+	var members map[string]jsontext.Value
+	if decoder.Decode(&members) != nil {
+		return nil
+	}
+	return members
+}
+
+// below returns where the rules stand at a value one level down, to which steps
+// is true for the segments that lead there.
+func (w *walker) below(at []place, leads func(segment) bool) []place {
+	var next []place
+	for _, p := range at {
+		switch s := p.rule.path[p.next]; {
+		case s.levels:
+			next = append(next, p)
+		case leads(s):
+			next = append(next, place{p.rule, p.next + 1})
+		}
+	}
+	return w.passLevels(next)
+}
+
+// takeOut replaces the value that comes.
+func (w *walker) takeOut(r *rule) error {
+	raw, err := w.dec.ReadValue()
+	if err != nil {
+		return err
+	}
+	if string(raw) != `"`+Mark+`"` {
+		r.values.Add(1)
+		w.put(len(raw), Mark)
+	}
+	return nil
+}
+
+// text applies patterns to a string, and paths to an object within it.
+func (w *walker) text() error {
+	again := w.twice && slices.Equal(w.path, copyPath)
+	if len(w.patterns) == 0 && !again {
+		return w.dec.SkipValue()
+	}
+	raw, err := w.dec.ReadValue()
+	if err != nil {
+		return err
+	}
+	quoted := len(raw)
+	unquoted, err := jsontext.AppendUnquote(nil, raw)
+	if err != nil {
+		return err
+	}
+	text := string(unquoted)
+	if again {
+		inside := walker{object: true, top: w.top, patterns: w.patterns, in: unquoted}
+		out, err := inside.run()
+		if err != nil {
+			out = []byte(Mark)
+		}
+		text = string(out)
+	}
+	for _, p := range w.patterns {
+		text = p.replace(text)
+	}
+	if text != string(unquoted) {
+		w.put(quoted, text)
+	}
+	return nil
+}
+
+// put writes text in the place of the last n bytes that were read.
+func (w *walker) put(n int, text string) {
+	end := int(w.dec.InputOffset())
+	w.out = append(w.out, w.in[w.copied:end-n]...)
+	w.out, _ = jsontext.AppendQuote(w.out, strings.ToValidUTF8(text, "\uFFFD"))
+	w.copied = end
+}
