@@ -3,6 +3,7 @@ package redact
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -205,7 +206,8 @@ func TestRulesThatCannotBeMeantAreRefused(t *testing.T) {
 // Whatever the rule and the data: what comes out is JSON if what went in was,
 // identity stays, nothing is left of a secret that has a place of its own.
 func FuzzApply(f *testing.F) {
-	for _, rule := range append(Defaults, `pods:spec.containers[*].env[*].value`, `**.value`, `*:metadata.annotations[*]`) {
+	more := []string{`pods:spec.containers[*].env[*].value`, `**.value`, `*:metadata.annotations[*]`}
+	for _, rule := range slices.Concat(Defaults, more) {
 		f.Add(rule, pod)
 	}
 	f.Add(`~u`, `{"metadata":{"name":"u","annotations":{"`+lastApplied+`":"{\"u\":[1]}"}},"a":"\u0075"}`)
