@@ -27,6 +27,10 @@ build: golang ## Build bin/recorder, bin/verifier and bin/lab
 	@test -x bin/lab || echo "building the lab: it links all of Kubernetes, the first time takes some minutes" >&2
 	cd $(LAB) && $(GO) build -buildvcs=$(VCS) -o ../../bin/lab .
 
+.PHONY: image
+image: golang ## Build the recorder's container image with ko into dist/image, an OCI layout
+	$(GO) run ./deploy/image -o dist/image
+
 .PHONY: test
 test: golang compiler lint ## Everything that has to hold before a commit, with the race detector
 	$(GO) test -race $(GOPACKAGE)
