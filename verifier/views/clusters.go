@@ -28,6 +28,7 @@ type clusterDocument struct {
 	Operations  []groupGrowth  `json:"operations"`
 	Reasons     []reasonCount  `json:"reasons"`
 	Events      bool           `json:"events"`
+	Nodes       bool           `json:"nodes"`
 	Disruptions []disruption   `json:"disruptions"`
 	Gaps        []gap          `json:"gaps"`
 }
@@ -202,8 +203,8 @@ func (h *history) clusterDocument(k *cluster) clusterDocument {
 		Specs: []clusterSpec{}, Builds: append([]buildPoint{}, k.builds...), Spans: s.spans(),
 		Elections: s.elections(), Writers: h.writersOf(k),
 		Pods: []instanceLife{}, Claims: []claimLife{}, Operations: []groupGrowth{},
-		Reasons: s.reasons(), Events: len(h.signals) > 0,
-		Disruptions: append([]disruption{}, h.disruptionsOf(k)...), Gaps: h.gapsOf(k, s.until, "events"),
+		Reasons: s.reasons(), Events: len(h.signals) > 0, Nodes: len(h.nodes) > 0,
+		Disruptions: append([]disruption{}, h.disruptionsOf(k)...), Gaps: h.gapsOf(k, s.until, "events", "nodes"),
 	}
 	for _, c := range k.changes {
 		if s.covers(c.moment) {
@@ -211,7 +212,7 @@ func (h *history) clusterDocument(k *cluster) clusterDocument {
 		}
 	}
 	for _, p := range s.pods {
-		d.Pods = append(d.Pods, s.instanceLife(p))
+		d.Pods = append(d.Pods, s.instanceLife(p, d.Spans))
 	}
 	for _, v := range s.volumes {
 		d.Claims = append(d.Claims, s.claimLife(v))
@@ -263,6 +264,7 @@ type sceneState struct {
 	jobs    map[*pod]podState
 	volumes map[*volume]volumePoint
 	failing map[*volume]bool
+	modes   map[groupKey]string
 }
 
 // changes lists what alters the scene, in the order of the trace.
@@ -278,6 +280,11 @@ func (s *stage) changes() []change {
 	}
 	for i, c := range s.cluster.changes {
 		add(c.moment, func(t *sceneState) { t.spec = i })
+	}
+	for key, g := range s.cluster.groups {
+		for _, b := range g.blocks {
+			add(b.moment, func(t *sceneState) { t.modes[key] = b.Mode })
+		}
 	}
 	for _, p := range s.pods {
 		for _, o := range p.points {
@@ -311,7 +318,7 @@ func (s *stage) spans() []clusterSpan {
 	out := []clusterSpan{}
 	state := &sceneState{
 		spec: -1, pods: map[*pod]podState{}, jobs: map[*pod]podState{},
-		volumes: map[*volume]volumePoint{}, failing: map[*volume]bool{},
+		volumes: map[*volume]volumePoint{}, failing: map[*volume]bool{}, modes: map[groupKey]string{},
 	}
 	last := ""
 	changes := s.changes()
@@ -332,6 +339,20 @@ func (s *stage) spans() []clusterSpan {
 		out[n-1].Last, out[n-1].UntilNS, out[n-1].UntilNotBefore = true, s.until.NS, s.until.NotBefore
 	}
 	return out
+}
+
+// spanAt returns the index of the span in which m lies; -1 when it never came.
+func spanAt(spans []clusterSpan, m moment) int {
+	if m.isZero() {
+		return -1
+	}
+	i, found := slices.BinarySearchFunc(spans, m.Seq, func(s clusterSpan, seq uint64) int {
+		return cmp.Compare(s.Seq, seq)
+	})
+	if found {
+		return i
+	}
+	return i - 1
 }
 
 // scene renders the state.
@@ -366,7 +387,8 @@ func (t *sceneState) scene() scene {
 		peak[v.group] = max(peak[v.group], p.request)
 	}
 	for v, p := range t.volumes {
-		if p.resizing || p.capacity < p.request || p.request < peak[v.group] {
+		equal := t.modes[v.group] == modeDynamic && v.group.role != roleWAL // all are to have the same size
+		if p.resizing || p.capacity < p.request || equal && p.request < peak[v.group] {
 			out.Unsettled = append(out.Unsettled, v.name)
 		}
 		if t.failing[v] {
@@ -397,12 +419,8 @@ func (s *stage) facts(spans []clusterSpan) []clusterFact {
 	out = slices.CompactFunc(out, func(a, b clusterFact) bool {
 		return a.Seq == b.Seq && a.What == b.What && a.Name == b.Name
 	})
-	at := 0
 	for i := range out {
-		for at+1 < len(spans) && spans[at+1].Seq <= out[i].Seq {
-			at++
-		}
-		out[i].Span = at
+		out[i].Span = spanAt(spans, out[i].moment)
 	}
 	return out
 }

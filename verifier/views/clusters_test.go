@@ -84,8 +84,10 @@ func TestSpansSayHowTheClusterStood(t *testing.T) {
 	expect(t, pick(d["spans"].([]any)[3:4],
 		"phase", "ready", "ready_instances", "wanted", "current", "target", "timeline", "primaries", "labelled", "last"),
 		[]string{"Cluster in healthy state True 2 2 pg-1 pg-1 1 [pg-1] [pg-1] false"})
-	expect(t, pick(d["pods"], "pod", "ns", "ready", "left", "gone", "healthy", "displaced"), []string{
-		"pg-1 4s 4s 0 0 false false", "pg-2 5s 5s 11s 12s true false", "pg-2 14s 0 0 0 false false",
+	expect(t, pick(d["pods"], "pod", "ns", "ready", "left", "gone", "healthy", "displaced", "wanted", "others"), []string{
+		"pg-1 4s 4s 0 0 false false 0 0",
+		"pg-2 5s 5s 11s 12s true false 2 1",
+		"pg-2 14s 0 0 0 false false 0 0",
 	})
 }
 
@@ -151,11 +153,13 @@ func TestElections(t *testing.T) {
 		put(14, clusterKind, "pg", "c1", primaries("pg-1", "pg-2")).
 		put(15, podKind, "pg-2", "p2", ready("True")).
 		put(16, clusterKind, "pg", "c1", primaries("pg-2", "pg-2")).
+		put(17, clusterKind, "pg", "c1", object{"status": object{"timelineID": 2}}).
 		put(20, clusterKind, "pg", "c1", primaries("pg-2", "pg-1")).
 		only("cluster")
-	expect(t, pick(d["elections"], "begin", "from", "to", "crash", "ended", "end", "timeline_before"), []string{
-		"12s pg-1 pg-2 true true 16s 1", "20s pg-2  false false 0 1",
+	expect(t, pick(d["elections"], "begin", "from", "to", "crash", "ended", "end"), []string{
+		"12s pg-1 pg-2 true true 16s", "20s pg-2  false false 0",
 	})
+	expect(t, pick(d["elections"], "timeline_before", "timeline_after", "next"), []string{"1 2 20s", "2 2 0"})
 	choices := func(i int) any { return d["elections"].([]any)[i].(map[string]any)["choices"] }
 	expect(t, pick(choices(0), "ns", "instance", "ready", "ready_before_ns", "ready_after_ns"), []string{
 		"14s pg-2 false 10s 15s",

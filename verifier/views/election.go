@@ -6,12 +6,15 @@ import "slices"
 // present one, with what came of it.
 type election struct {
 	Begin          moment   `json:"begin"`
+	Wanted         int64    `json:"wanted"`
 	From           string   `json:"from"`
 	To             string   `json:"to"`
 	Crash          bool     `json:"crash"`
 	Ended          bool     `json:"ended"`
 	End            moment   `json:"end"`
 	TimelineBefore int64    `json:"timeline_before"`
+	TimelineAfter  int64    `json:"timeline_after"`
+	Next           moment   `json:"next"`
 	Choices        []choice `json:"choices"`
 }
 
@@ -42,9 +45,11 @@ func (s *stage) elections() []election {
 			open = len(out) - 1
 			out[open].Ended, out[open].End, out[open].To = false, moment{}, ""
 		case differs && open < 0:
-			open = len(out)
+			if open = len(out); open > 0 {
+				out[open-1].Next = p.moment
+			}
 			out = append(out, election{
-				Begin: p.moment, From: p.Current, TimelineBefore: last.Timeline, Choices: []choice{},
+				Begin: p.moment, Wanted: p.Wanted, From: p.Current, TimelineBefore: last.Timeline, Choices: []choice{},
 			})
 		case !differs && open >= 0:
 			out[open].Ended, out[open].End, out[open].To = true, p.moment, p.Current
@@ -52,6 +57,9 @@ func (s *stage) elections() []election {
 		}
 		if open >= 0 && p.Target != last.Target {
 			out[open].choose(p, s.pods)
+		}
+		if n := len(out); n > 0 {
+			out[n-1].TimelineAfter = p.Timeline
 		}
 		last = p.health
 	}

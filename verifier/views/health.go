@@ -34,11 +34,16 @@ type healthPoint struct {
 	health
 }
 
-// buildPoint is which operator wrote the status.
-type buildPoint struct {
-	moment
+// build is which operator wrote the status, and what it runs.
+type build struct {
 	Commit   string `json:"commit"`
 	Operator string `json:"operator"`
+	Image    string `json:"image"` // of PostgreSQL
+}
+
+type buildPoint struct {
+	moment
+	build
 }
 
 // changePoint is a version of the spec, or a restart that an annotation asks for.
@@ -75,6 +80,7 @@ func healthFields() [][]string {
 		{"status", "instancesReportedState"},
 		{"status", "danglingPVC"}, {"status", "initializingPVC"}, {"status", "unusablePVC"},
 		{"status", "cloudNativePGCommitHash"}, {"status", "cloudNativePGOperatorHash"},
+		{"status", "image"},
 	}
 }
 
@@ -86,13 +92,12 @@ func (c *cluster) observeHealth(m moment, s trace.State) {
 		c.health = append(c.health, healthPoint{m, now})
 	}
 	status := s.At("status")
-	build := buildPoint{
-		m, status.At("cloudNativePGCommitHash").String(), status.At("cloudNativePGOperatorHash").String(),
+	build := build{
+		status.At("cloudNativePGCommitHash").String(), status.At("cloudNativePGOperatorHash").String(),
+		status.At("image").String(),
 	}
-	n := len(c.builds)
-	if build.Commit+build.Operator != "" &&
-		(n == 0 || c.builds[n-1].Commit != build.Commit || c.builds[n-1].Operator != build.Operator) {
-		c.builds = append(c.builds, build)
+	if n := len(c.builds); build.Commit+build.Operator != "" && (n == 0 || c.builds[n-1].build != build) {
+		c.builds = append(c.builds, buildPoint{m, build})
 	}
 	c.observeChange(m, s)
 }

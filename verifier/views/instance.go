@@ -75,10 +75,12 @@ type instanceLife struct {
 	Healthy   bool   `json:"healthy"`
 	Evicted   bool   `json:"evicted"`
 	Displaced bool   `json:"displaced"`
+	Wanted    int64  `json:"wanted"`
+	Others    int    `json:"others"`
 }
 
 // instanceLife tells of a pod, up to the end of what is told.
-func (s *stage) instanceLife(p *pod) instanceLife {
+func (s *stage) instanceLife(p *pod, spans []clusterSpan) instanceLife {
 	left := s.within(p.left)
 	l := instanceLife{
 		moment: p.from, Pod: p.name, UID: p.uid, Instance: p.instance, Node: p.node, Created: p.created,
@@ -89,6 +91,14 @@ func (s *stage) instanceLife(p *pod) instanceLife {
 	for _, m := range p.restarted {
 		if s.covers(m) {
 			l.Restarts++
+		}
+	}
+	if at := spanAt(spans, left); at >= 0 {
+		l.Wanted = spans[at].Wanted
+		for _, instance := range spans[at].ReadyPods {
+			if instance != p.instance {
+				l.Others++
+			}
 		}
 	}
 	return l
