@@ -12,6 +12,7 @@
 //	episode    thing that was done to a cluster      scenarios, assertions
 //	operation  expansion of a volume group              convergence-resumes
 //	pressure   volume group of a cluster                growth-on-usage, emergency-growth, maintenance-window, …
+//	suite      trace                                    suite-serial, suite-namespaces, suite-expandable-storage
 //	set        sentinel workload, or cluster without    no-data-loss
 //	wait       life of a Cluster                        the diagnoses
 //

@@ -25,6 +25,8 @@ type history struct {
 	leaders     []leaderPoint
 	attachments []attachmentPoint
 	marks       []mark
+	specs       []suiteSpec
+	classes     map[string]storageClass // by name
 	sentinels   []sentinelEvent
 	usages      []usageEvent
 	patches     []patchEvent
@@ -54,6 +56,7 @@ type volume struct {
 	failing                        []nodePoint // whether the claim shows that its expansion fails
 	body                           string      // of the last version, without bookkeeping
 	volumeName                     string      // of the PersistentVolume
+	class                          string      // of storage
 }
 
 type volumePoint struct {
@@ -124,7 +127,7 @@ const (
 func selection() trace.Selection {
 	return trace.Selection{
 		Fields: slices.Concat(waitFields(), episodeFields(), []trace.Fields{
-			clusterFields(), eventFields(), newEventFields(),
+			clusterFields(), suiteFields(), eventFields(), newEventFields(),
 			{Resource: "persistentvolumeclaims", Paths: [][]string{{"metadata"}, {"spec"}, {"status"}}},
 			{Resource: "pods", Paths: [][]string{
 				{"metadata", "labels"}, {"metadata", "creationTimestamp"}, {"metadata", "deletionTimestamp"},
@@ -152,6 +155,7 @@ func fold(r *trace.Reader) (*history, error) {
 		start:        r.Run().Start,
 		gaps:         gapsOf(certificate),
 		nodes:        map[string]*node{},
+		classes:      map[string]storageClass{},
 		clusterOf:    map[*trace.Object]*cluster{},
 		volumeOf:     map[*trace.Object]*volume{},
 		podOf:        map[*trace.Object]*pod{},
@@ -192,6 +196,7 @@ func (h *history) observe(c *trace.Change) error {
 	defer h.episodes.observe(h, c)
 	switch {
 	case c.Type == trace.Mark:
+		h.observeSpec(c)
 		h.marks = append(h.marks, mark{momentOf(c), c.State.At("phase").String()})
 		return nil
 	case slices.Contains(sentinelTypes, c.Type):
@@ -219,6 +224,8 @@ func (h *history) observe(c *trace.Change) error {
 		h.observeNode(c)
 	case "leases":
 		h.observeLease(c)
+	case "storageclasses":
+		h.observeClass(c)
 	case "volumeattachments":
 		h.observeAttachment(c)
 	}
@@ -371,6 +378,7 @@ func (v *volume) observe(c *trace.Change) {
 		inferred: c.Inferred,
 	}
 	v.volumeName = s.At("spec", "volumeName").String()
+	v.class = s.At("spec", "storageClassName").String()
 	v.failing = appendNode(v.failing, p.moment, isFailing(s))
 	body := bodyOf(s)
 	if n := len(v.points); n == 0 || v.points[n-1].differs(p) {

@@ -32,6 +32,7 @@ var projections = map[string]func(*history) ([]Document, error){
 	"pressure":  pressureDocuments,
 	"set":       setDocuments,
 	"storage":   storageDocuments,
+	"suite":     suiteDocuments,
 	"wait":      waitDocuments,
 }
 
