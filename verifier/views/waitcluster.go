@@ -25,8 +25,8 @@ type failoverWait struct {
 	Told       int64    `json:"told"`
 }
 
-// diskStatusWait is a volume group that wants to be sized, with an instance that
-// is ready, an operator at work, and no disk status.
+// diskStatusWait is a volume group that wants to be sized, of a healthy cluster
+// with an instance that is ready and an operator at work, and no disk status.
 type diskStatusWait struct {
 	waitInterval
 	Role       string   `json:"role"`
@@ -57,6 +57,7 @@ const (
 
 const (
 	phaseFailingOver = "Failing over"
+	phaseHealthy     = "Cluster in healthy state"
 	phaseSwitchover  = "Switchover in progress"
 )
 
@@ -319,6 +320,9 @@ func (w *waits) sizingTurns(g volumeGroup, idle []waitInterval) []moment {
 	for _, i := range idle {
 		all = append(all, i.Begin, i.End)
 	}
+	for _, p := range w.points() {
+		all = append(all, p.moment)
+	}
 	all = slices.DeleteFunc(all, func(m moment) bool { return m.isZero() || !m.before(w.until) })
 	slices.SortFunc(all, func(a, b moment) int { return int(a.Seq) - int(b.Seq) })
 	return slices.Compact(all)
@@ -344,7 +348,11 @@ func (w *waits) diskStatusAt(g volumeGroup, m moment, idle []waitInterval) (miss
 	away := slices.ContainsFunc(idle, func(i waitInterval) bool {
 		return i.Begin.Seq <= m.Seq && (!i.Ended || m.Seq < i.End.Seq)
 	})
-	if !dynamic || !ready || away {
+	healthy := false
+	if p, ok := w.pointAt(m); ok {
+		healthy = p.phase == phaseHealthy
+	}
+	if !dynamic || !ready || !healthy || away {
 		return false, state, present
 	}
 	return !present || state == "" || state == "WaitingForDiskStatus", state, present

@@ -31,17 +31,18 @@ type unfitNode struct {
 // volumeWait is a pod with a node, until its volumes are mounted there.
 type volumeWait struct {
 	waitInterval
-	Pod      string      `json:"pod"`
-	Instance string      `json:"instance"`
-	Role     string      `json:"role"`
-	Node     string      `json:"node"`
-	Claim    string      `json:"claim"`
-	Volume   string      `json:"volume"`
-	Mounted  bool        `json:"mounted"`
-	HeldBy   string      `json:"held_by"`
-	Released moment      `json:"released"`
-	Attached moment      `json:"attached"`
-	Errors   []waitError `json:"errors"`
+	Pod       string      `json:"pod"`
+	Instance  string      `json:"instance"`
+	Role      string      `json:"role"`
+	Node      string      `json:"node"`
+	Claim     string      `json:"claim"`
+	Volume    string      `json:"volume"`
+	Mounted   bool        `json:"mounted"`
+	HeldBy    string      `json:"held_by"`
+	Released  moment      `json:"released"`
+	Requested moment      `json:"requested"`
+	Attached  moment      `json:"attached"`
+	Errors    []waitError `json:"errors"`
 }
 
 // waitError is what the API said again and again.
@@ -293,7 +294,7 @@ func (w *waits) volumeWaits() []volumeWait {
 			row.Node = p.points[len(p.points)-1].node
 			w.attach(&row, p, scheduled, end)
 			var ok bool
-			seq := []uint64{row.Released.Seq, row.Attached.Seq}
+			seq := []uint64{row.Released.Seq, row.Requested.Seq, row.Attached.Seq}
 			for _, e := range row.Errors {
 				seq = append(seq, e.Seq...)
 			}
@@ -313,6 +314,7 @@ func (w *waits) attach(row *volumeWait, p *waitPod, begin, end moment) {
 			continue
 		}
 		if a.node == row.Node {
+			row.Requested = a.from
 			if at := a.attachedAt(); !at.isZero() && at.before(end) {
 				row.Attached = at
 			}
@@ -329,7 +331,7 @@ func (w *waits) attach(row *volumeWait, p *waitPod, begin, end moment) {
 	if row.Errors == nil {
 		row.Errors = []waitError{}
 	}
-	for _, m := range []*moment{&row.Released, &row.Attached} {
+	for _, m := range []*moment{&row.Released, &row.Requested, &row.Attached} {
 		if !m.before(w.until) {
 			*m = moment{}
 		}
