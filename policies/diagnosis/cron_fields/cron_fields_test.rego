@@ -18,7 +18,8 @@ test_schedules[name] if {
 		"refused for another number": {"changes": {"where": "mark", "fields": 7}, "want": set()},
 		"refused for another reason": {"changes": {"where": "mark", "fields": 0}, "want": set()},
 	}
-	fixture.named(_judge(fixture.schedule(fixture.lasting(100, 300), case.changes))) == {[reason, "test", 100, 300] | some reason in case.want}
+	judged := _judge(fixture.schedule(fixture.lasting(100, 300), case.changes))
+	fixture.named(judged) == {[reason, "test", 100, 300] | some reason in case.want}
 }
 
 test_evidence if {

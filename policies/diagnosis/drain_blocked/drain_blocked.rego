@@ -40,7 +40,9 @@ _drained := [wait |
 	count(wait.left) > 0
 ]
 
-_blocked contains {"wait": wait, "pod": pod, "budget": budget, "from_ns": piece.from_ns, "until_ns": piece.until_ns} if {
+_blocked contains {
+	"wait": wait, "pod": pod, "budget": budget, "from_ns": piece.from_ns, "until_ns": piece.until_ns,
+} if {
 	some wait in _drained
 	some pod in wait.remaining
 	some budget in pod.budgets

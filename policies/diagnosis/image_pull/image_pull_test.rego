@@ -33,7 +33,8 @@ test_images[name] if {
 			"want": {["pull_slow", "infrastructure"]},
 		},
 	}
-	{[row.reason, row.class] | some row in _judge(fixture.image_wait(fixture.lasting(100, case.until), case.changes))} == case.want
+	judged := _judge(fixture.image_wait(fixture.lasting(100, case.until), case.changes))
+	{[row.reason, row.class] | some row in judged} == case.want
 }
 
 test_evidence if {

@@ -70,7 +70,9 @@ _cause(wait) := ["no_section", "test"] if {
 	_class_missing(wait)
 }
 
-_seq(wait) := {seq | some seq in wait.seq} | {seq | some said in array.concat(wait.warnings, wait.snapshots); some seq in said.seq}
+_seq(wait) := {seq | some seq in wait.seq} | _said_seq(wait)
+
+_said_seq(wait) := {seq | some said in array.concat(wait.warnings, wait.snapshots); some seq in said.seq}
 
 blame contains {
 	"class": cause[1], "reason": cause[0], "seq": _seq(wait), "from_ns": wait.begin.ns, "until_ns": wait.until_ns,
