@@ -161,7 +161,8 @@ func (a *attachment) run() (cert trace.Certificate, err error) {
 	defer func() { err = errors.Join(err, w.Close()) }()
 	a.rec = &recording{
 		rules: a.rules, redacted: w.Run().Redactions, began: w.Run().Start, announced: map[time.Duration]chan<- error{},
-		writer: w, durable: w.Position().Seq, elapsed: elapsed(w), last: time.Duration(w.Certificate().Duration),
+		writer: w, durable: w.Position().Seq, last: time.Duration(w.Certificate().Duration),
+		elapsed: elapsed(w, a.o.Wall()), lags: map[watch.StreamKey]*lags{},
 	}
 	a.rec.resumeGaps()
 	detach, err := a.open(bus.Options{RunID: w.Run().ID, Dir: a.natsDir()}, w.Position())
@@ -188,7 +189,7 @@ func (a *attachment) open(o bus.Options, position trace.Position) (detach func()
 	if r.bus, err = bus.Open(a.soft, o, position); err != nil {
 		return nil, err
 	}
-	r.start = time.Now()
+	r.start, r.wall = time.Now(), a.o.Wall
 	r.ctx, r.fail = context.WithCancelCause(a.o.Abort)
 	var background sync.WaitGroup
 	background.Go(func() { r.show.run(r.ctx) })
@@ -203,8 +204,8 @@ func (a *attachment) natsDir() string { return a.o.Output + ".nats" }
 
 // elapsed returns how long the run has lasted: by the wall clock since its
 // start, but never less than what the trace holds already.
-func elapsed(w *trace.Writer) time.Duration {
-	return max(time.Since(w.Run().Start), time.Duration(w.Certificate().Duration))
+func elapsed(w *trace.Writer, now time.Time) time.Duration {
+	return max(now.Sub(w.Run().Start), time.Duration(w.Certificate().Duration))
 }
 
 func (a *attachment) record(resumed bool) (cert trace.Certificate, err error) {

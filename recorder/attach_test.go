@@ -237,6 +237,33 @@ func same(t *testing.T, got, want any) {
 	}
 }
 
+// forgetsHalf breaks the watches, lets six things happen, and forgets what was
+// before the fourth.
+func (s *apiServer) forgetsHalf(a *attached, cached bool) {
+	s.put(pods, "ds/b", nil)
+	a.sees("added pods/ds/b u102 at 102")
+	s.set(func() { s.deaf = true })
+	s.cutAll()
+	s.put(pods, "ds/a", map[string]any{"x": 1})
+	s.put(pods, "ds/a", map[string]any{"x": 2})
+	s.remove(pods, "ds/b")
+	s.put(pods, "ds/b", nil)
+	s.put(pods, "ds/a", map[string]any{"x": 3})
+	s.put(pods, "ds/b", map[string]any{"x": 1})
+	s.forget(105, cached)
+	s.set(func() { s.deaf = false })
+	a.sees("modified pods/ds/b u106 at 108")
+}
+
+var halfForgotten = []string{
+	"added pods/ds/a u101 at 101", "added pods/ds/b u102 at 102",
+	"gap pods/ds begin: 102 to 105",
+	"inferred deleted pods/ds/b u102 at 102",
+	"inferred modified pods/ds/a u101 at 104",
+	"gap pods/ds end: 102 to 105",
+	"added pods/ds/b u106 at 106", "modified pods/ds/a u101 at 107", "modified pods/ds/b u106 at 108",
+}
+
 func TestWhatIsRecorded(t *testing.T) {
 	for _, c := range []struct {
 		says  string
@@ -371,6 +398,18 @@ func TestWhatIsRecorded(t *testing.T) {
 				"added pods/ds/a u101 at 101", "gap pods/ds begin: 101 to 102",
 				"inferred modified pods/ds/a u101 at 102", "gap pods/ds end: 101 to 102",
 			},
+			trace.ProofGaps,
+		},
+		{
+			"of expired history, what the server still holds is no part of the gap: it names the oldest version",
+			func(s *apiServer, a *attached) { s.forgetsHalf(a, true) },
+			halfForgotten,
+			trace.ProofGaps,
+		},
+		{
+			"and where it does not name it, the version is searched for",
+			func(s *apiServer, a *attached) { s.forgetsHalf(a, false) },
+			halfForgotten,
 			trace.ProofGaps,
 		},
 		{

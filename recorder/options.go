@@ -72,6 +72,11 @@ type Options struct {
 	// Tool names the program and its version, for Run.Tool.
 	Tool string
 
+	// Wall is the wall clock; nil: time.Now. Nothing but the start of the run, the
+	// wall times of events and the time that passed while no recorder ran depends
+	// on it.
+	Wall func() time.Time
+
 	runID string // of a new trace
 	start time.Time
 
@@ -85,11 +90,14 @@ type Options struct {
 	Terminal bool      // Stderr is a terminal: show a live line
 }
 
-// Complete gives the run its id, the moment of its start, and Output its
-// default. Attach calls it where the caller has not.
+// Complete gives the run its clock, its id, the moment of its start, and Output
+// its default. Attach calls it where the caller has not.
 func (o *Options) Complete() {
+	if o.Wall == nil {
+		o.Wall = time.Now
+	}
 	if o.runID == "" {
-		o.start = time.Now()
+		o.start = o.Wall()
 		o.runID = newRunID(o.Namespace, o.start)
 	}
 	if !o.PublishOnly {

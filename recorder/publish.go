@@ -2,7 +2,6 @@ package recorder
 
 import (
 	"encoding/json"
-	"time"
 
 	"github.com/hindsight-project/hindsight/recorder/bus"
 	"github.com/hindsight-project/hindsight/recorder/trace"
@@ -17,7 +16,7 @@ func (a *attachment) publish() (cert trace.Certificate, err error) {
 	for _, t := range a.targets {
 		published.Streams = append(published.Streams, bus.StreamKey{Resource: t.Resource, Namespace: t.Namespace})
 	}
-	a.rec = &recording{rules: a.rules, began: run.Start, elapsed: time.Since(run.Start)}
+	a.rec = &recording{rules: a.rules, began: run.Start, elapsed: a.o.Wall().Sub(run.Start)}
 	detach, err := a.open(bus.Options{RunID: run.ID, Published: &published}, trace.Position{})
 	if err != nil {
 		return cert, err

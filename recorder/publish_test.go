@@ -94,7 +94,8 @@ func TestACollectedTraceIsThatOfARecorderWithAFile(t *testing.T) {
 	published.path, published.cert = f.Path, f.Certificate
 	same(t, published.history("pods"), file.history("pods"))
 	got := published.stream("pods")
-	got.LagMax, want.LagMax = 0, 0
+	got.LagMax, got.LagP50, got.LagP99 = 0, 0, 0
+	want.LagMax, want.LagP50, want.LagP99 = 0, 0, 0
 	got.Bookmarks, want.Bookmarks = 0, 0
 	same(t, got, want)
 	if got := published.stream("nodes"); got.Proof != trace.ProofDenied {

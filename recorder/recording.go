@@ -25,6 +25,7 @@ type recording struct {
 	began   time.Time     // Run.Start
 	start   time.Time     // with a monotonic reading
 	elapsed time.Duration // of the run, at start
+	wall    func() time.Time
 	bus     *bus.Bus
 	ctx     context.Context         // ends when everything must end
 	fail    context.CancelCauseFunc // ends ctx with an error
@@ -41,6 +42,7 @@ type recording struct {
 	writing sync.Mutex
 	writer  *trace.Writer // nil when somebody else writes what is published
 	streams []*watch.Stream
+	lags    map[watch.StreamKey]*lags
 	durable uint64        // sequence number of the bus up to which the trace has all
 	goal    uint64        // drained is closed when durable comes here
 	drained chan struct{} // nil when nobody waits
@@ -76,7 +78,7 @@ func (r *recording) publish(e trace.Event) error {
 	}
 	r.last = e.Time
 	e.Data = r.rules.Apply(e)
-	e.Wall = time.Now().UTC()
+	e.Wall = r.wall().UTC()
 	err := r.bus.Publish(r.ctx, e)
 	if err == nil && r.writer == nil {
 		r.show.wrote(1, 0) // when it is durable only the collector knows
@@ -109,12 +111,7 @@ func (r *recording) declareLost(e trace.Event, cause error) error {
 func (r *recording) deliver(b bus.Batch) error {
 	r.writing.Lock()
 	defer r.writing.Unlock()
-	for _, s := range r.streams {
-		if n := s.TakeCoalesced(); n > 0 {
-			t := s.Target()
-			r.writer.Certify(t.Resource, t.Namespace, func(c *trace.StreamCert) { c.Coalesced += n })
-		}
-	}
+	r.certifyProgress()
 	r.countRedactions()
 	n, refused, err := bus.Write(r.writer, b, r.show.notify)
 	if err != nil {
@@ -128,6 +125,7 @@ func (r *recording) deliver(b bus.Batch) error {
 	}
 	if n > 0 {
 		r.show.wrote(n, r.now()-b.Events[0].Time)
+		r.measure(b.Events)
 	}
 	r.durable = b.Position.Seq
 	if r.drained != nil && r.durable >= r.goal {
@@ -135,6 +133,22 @@ func (r *recording) deliver(b bus.Batch) error {
 		r.drained = nil
 	}
 	return nil
+}
+
+// certifyProgress amends the certificate by what the trace does not see, to be
+// written with the next transaction.
+func (r *recording) certifyProgress() {
+	for _, s := range r.streams {
+		t := s.Target()
+		n, l := s.TakeCoalesced(), r.lags[t.Key()]
+		if n == 0 && l.total == 0 {
+			continue
+		}
+		r.writer.Certify(t.Resource, t.Namespace, func(c *trace.StreamCert) {
+			c.Coalesced += n
+			l.certify(c)
+		})
+	}
 }
 
 // consume starts to write into the trace what comes out of the bus.
@@ -228,13 +242,13 @@ func (r *recording) certify(outcomes map[*watch.Stream]watch.Outcome, notes map[
 	if err != nil {
 		return err
 	}
+	r.certifyProgress()
 	for s, outcome := range outcomes {
 		if outcome.Proof == trace.ProofComplete {
 			outcome = compareTrace(s.Recorded(), live[s])
 		}
 		t := s.Target()
 		r.writer.Certify(t.Resource, t.Namespace, func(c *trace.StreamCert) {
-			c.Coalesced += s.TakeCoalesced()
 			c.Conclude(outcome.Proof, join(outcome.Reason, notes[t.Key()]))
 		})
 	}
@@ -278,6 +292,7 @@ func (r *recording) adopt(streams []*watch.Stream) {
 	}
 	for _, s := range streams {
 		t := s.Target()
+		r.lags[t.Key()] = &lags{}
 		r.writer.Certify(t.Resource, t.Namespace, func(*trace.StreamCert) {})
 	}
 }

@@ -31,6 +31,8 @@ type apiServer struct {
 	compacted int
 	kinds     map[string]*kind // by path below /api or /apis: "v1/pods"
 	history   []change
+	ever      []change        // history that nobody forgets: what the states at all versions are made of
+	cached    bool            // the server names the version from which it can be watched
 	denied    map[string]bool // paths that RBAC refuses; with "*" behind it, in all namespaces at once
 	down      bool            // every request is refused
 	deaf      bool            // watches are refused, lists are not
@@ -133,7 +135,8 @@ func (s *apiServer) locate(path, name string) (k *kind, namespace, short string)
 func (s *apiServer) store(k *kind, typ, namespace string, o map[string]any) {
 	o["metadata"].(map[string]any)["resourceVersion"] = strconv.Itoa(s.rev)
 	data, _ := json.Marshal(o)
-	s.history = append(s.history, change{s.rev, k.path, typ, data, namespace})
+	c := change{s.rev, k.path, typ, data, namespace}
+	s.history, s.ever = append(s.history, c), append(s.ever, c)
 	s.wake()
 }
 
@@ -182,6 +185,13 @@ func (s *apiServer) compact() {
 	s.wake()
 }
 
+// forget forgets history before a version only, and says so if cached.
+func (s *apiServer) forget(rev int, cached bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.compacted, s.cached = rev, cached
+}
+
 func (s *apiServer) expireAll() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -223,7 +233,7 @@ func (s *apiServer) serve(w http.ResponseWriter, r *http.Request) {
 	case r.URL.Query().Get("watch") == "true" || r.URL.Query().Get("watch") == "1":
 		s.watch(w, r, k, namespace)
 	default:
-		s.list(w, k, namespace)
+		s.list(w, r, k, namespace)
 	}
 }
 
@@ -262,13 +272,39 @@ func (s *apiServer) discovery(w http.ResponseWriter, path string) {
 	}
 }
 
-func (s *apiServer) list(w http.ResponseWriter, k *kind, namespace string) {
+// at returns the objects of a kind at a version.
+func (s *apiServer) at(k *kind, rev int) map[string]map[string]any {
+	objects := map[string]map[string]any{}
+	for _, c := range s.ever {
+		if c.path != k.path || c.rev > rev {
+			continue
+		}
+		var o map[string]any
+		_ = json.Unmarshal(c.object, &o)
+		name := strings.TrimPrefix(c.ns+"/"+o["metadata"].(map[string]any)["name"].(string), "/")
+		if objects[name] = o; c.typ == "DELETED" {
+			delete(objects, name)
+		}
+	}
+	return objects
+}
+
+func (s *apiServer) list(w http.ResponseWriter, r *http.Request, k *kind, namespace string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	objects, rev := k.objects, s.rev
+	if r.URL.Query().Get("resourceVersionMatch") == "Exact" {
+		rev, _ = strconv.Atoi(r.URL.Query().Get("resourceVersion"))
+		if rev < s.compacted {
+			status(w, http.StatusGone, "Expired", "The provided resource version is no longer available")
+			return
+		}
+		objects = s.at(k, rev)
+	}
 	items := []any{}
-	for _, name := range slices.Sorted(maps.Keys(k.objects)) {
+	for _, name := range slices.Sorted(maps.Keys(objects)) {
 		if namespace == "" || strings.HasPrefix(name, namespace+"/") {
-			item := clone(k.objects[name]) // as in real lists, the items have no type
+			item := clone(objects[name]) // as in real lists, the items have no type
 			delete(item, "apiVersion")
 			delete(item, "kind")
 			items = append(items, item)
@@ -276,7 +312,7 @@ func (s *apiServer) list(w http.ResponseWriter, k *kind, namespace string) {
 	}
 	reply(w, map[string]any{
 		"kind": k.resource.Kind + "List", "apiVersion": k.apiVersion,
-		"metadata": map[string]any{"resourceVersion": strconv.Itoa(s.rev)}, "items": items,
+		"metadata": map[string]any{"resourceVersion": strconv.Itoa(rev)}, "items": items,
 	})
 }
 
@@ -285,12 +321,15 @@ func (s *apiServer) watch(w http.ResponseWriter, r *http.Request, k *kind, names
 	timeout, _ := strconv.Atoi(r.URL.Query().Get("timeoutSeconds"))
 	s.mu.Lock()
 	cut, expired, tooOld, status410, deaf, mute := s.cut, s.expired, since < s.compacted, s.gone410, s.deaf, s.mute
+	message := "The resourceVersion for the provided watch is too old."
+	if s.cached {
+		message = fmt.Sprintf("too old resource version: %d (%d)", since, s.compacted)
+	}
 	start := len(s.history)
 	for start > 0 && s.history[start-1].rev > since {
 		start--
 	}
 	s.mu.Unlock()
-	const message = "too old resource version: 100 (120)"
 	if deaf {
 		panic(http.ErrAbortHandler)
 	}

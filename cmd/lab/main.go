@@ -13,10 +13,12 @@ import (
 	"k8s.io/klog/v2"
 
 	"github.com/hindsight-project/hindsight/cmd/lab/cluster"
+	"github.com/hindsight-project/hindsight/cmd/lab/faults"
 )
 
 func main() {
 	cluster.RunComponent()
+	faults.RunHelper()
 	klog.LogToStderr(false) // our errors say it, once
 	klog.SetOutput(io.Discard)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -38,7 +40,7 @@ what you do, or what a recording says.`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(newUpCommand(), newReplayCommand(), newDemoCommand())
+	root.AddCommand(newUpCommand(), newReplayCommand(), newDemoCommand(), newFaultsCommand())
 	return root
 }
 

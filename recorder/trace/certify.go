@@ -157,22 +157,6 @@ func (w *Writer) certifyGap(e *entry, o Object, g GapRecord) {
 	})
 }
 
-// measureLag notes the delay from the receipt of the events to this moment, at
-// which they are durable. Imported events have no receipt to measure from.
-func (w *Writer) measureLag(events []Event) {
-	if w.run.Origin != OriginAttach {
-		return
-	}
-	now := time.Since(w.run.Start)
-	for i := range events {
-		if !events[i].Type.IsObject() {
-			continue
-		}
-		s := w.stream(events[i].Object)
-		s.LagMax = max(s.LagMax, int64(now-events[i].Time))
-	}
-}
-
 // Certificate returns a copy of the certificate as it stands.
 func (w *Writer) Certificate() Certificate {
 	c := w.cert

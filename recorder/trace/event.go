@@ -234,6 +234,11 @@ type StreamCert struct {
 	Reopened   uint64 `json:"reopened"`     // times the watch was opened again
 	Gaps       uint64 `json:"gaps"`
 	LagMax     int64  `json:"lag_max_ns"` // greatest delay from receipt to durable
+
+	// LagP50 and LagP99 are quantiles of that delay since the recorder was last
+	// started, in nanoseconds, at most 10 % too great.
+	LagP50 int64 `json:"lag_p50_ns,omitempty"`
+	LagP99 int64 `json:"lag_p99_ns,omitempty"`
 }
 
 // Conclude sets what the end of the stream proves; a declared gap leaves less

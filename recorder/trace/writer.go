@@ -346,7 +346,6 @@ func (w *Writer) Append(position *Position, events ...Event) (int, error) {
 	if err := w.commit(before); err != nil {
 		return 0, w.fail(err)
 	}
-	w.measureLag(events)
 	return written, nil
 }
 

@@ -120,7 +120,6 @@ func TestTheCertificateAgreesWithTheHistory(t *testing.T) {
 	}
 	cert := open(t, path).Certificate()
 	s := cert.Streams[0]
-	s.LagMax = 0
 	want := trace.StreamCert{
 		Resource: pods, Namespace: "ns", Proof: trace.ProofGaps, FirstRV: "3", LastRV: "20", Added: 2, Modified: 1,
 		Deleted: 1, Inferred: 1, Bookmarks: 1, Coalesced: 7, Reopened: 1, Gaps: 1,

@@ -21,12 +21,14 @@
 // is lost, and no gap is declared. Reflectors list after every failure but the
 // most harmless, and a list hides what happened before it; so the stream answers
 // them with an empty list at the last resourceVersion, unless the server has
-// said that history is gone. Only then is there a gap. Between its two sides
-// stand what the list implies, all marked as inferred: "added", "modified" where
-// the version differs, "deleted" where an object is missing, and both where it
-// has another UID. An unchanged object gives nothing. If the list has the very
-// resourceVersion that the stream had reached, nothing was lost and there is no
-// gap.
+// said twice that history is gone. Only then is there a gap, and no greater one
+// than must be: the list is of the oldest version from which the server can still
+// be watched, if it still has the state of that, and the watch goes on from there.
+// Between the sides of the gap stand what the list implies, all marked as
+// inferred: "added", "modified" where the version differs, "deleted" where an
+// object is missing, and both where it has another UID. An unchanged object gives
+// nothing. If the list has the very resourceVersion that the stream had reached,
+// nothing was lost and there is no gap.
 //
 // Another UID under a known name in a live watch is an inferred "deleted", then
 // "added". A version that is known already is not emitted again.

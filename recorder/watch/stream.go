@@ -50,19 +50,23 @@ type Stream struct {
 	readyOnce sync.Once
 	coalesced atomic.Uint64
 
-	mu       sync.Mutex
-	objects  map[types.NamespacedName]entry
-	rv       string        // nothing is missing up to here
-	contact  time.Duration // last time at which the stream was known to be current
-	listed   bool          // a list is in the trace: the watch resumes from rv
-	denied   string        // why the API server refuses, empty when it does not
-	leftOut  bool          // denied from the start: not recorded at all
-	expired  string        // why history after rv is lost: a list must follow
-	standIn  bool          // the list under way stands in for one: Replace does nothing
-	listedAt time.Duration // when the list under way was asked for
-	opened   bool          // a watch was open
-	outage   *outage       // set while there is no watch
-	backlog  *backlog      // set until a watch opened anew is current
+	mu      sync.Mutex
+	objects map[types.NamespacedName]entry
+	rv      string        // nothing is missing up to here
+	contact time.Duration // last time at which the stream was known to be current
+	listed  bool          // a list is in the trace: the watch resumes from rv
+	denied  string        // why the API server refuses, empty when it does not
+	leftOut bool          // denied from the start: not recorded at all
+	doubted string        // the version of which the server has said once that history after it is lost
+	expired string        // why history after rv is lost: a list must follow
+	listRV  string        // of the last list
+	// interrupted is the version of a list that a recorder before us was stopped in.
+	interrupted string
+	standIn     bool          // the list under way stands in for one: Replace does nothing
+	listedAt    time.Duration // when the list under way was asked for
+	opened      bool          // a watch was open
+	outage      *outage       // set while there is no watch
+	backlog     *backlog      // set until a watch opened anew is current
 }
 
 // entry is the last version of a live object.
@@ -126,6 +130,9 @@ func (s *Stream) Resume(c Checkpoint, live []trace.Version) error {
 	}
 	if c.Gap != nil || (!c.Listed && len(live) > 0) {
 		s.listed, s.expired = true, killed+" in a list"
+	}
+	if c.Gap != nil {
+		s.interrupted = c.Gap.ToRV
 	}
 	if s.listed {
 		s.outage = &outage{since: s.contact, reason: killed, quiet: true}
@@ -200,9 +207,9 @@ func (l *lister) ListWithContext(ctx context.Context, opts metav1.ListOptions) (
 		return stand, nil
 	}
 	if opts.Continue == "" {
-		s.mu.Lock()
-		s.listedAt = s.hub.Now()
-		s.mu.Unlock()
+		if err := s.beginList(ctx, &opts); err != nil {
+			return nil, err
+		}
 	}
 	page, err := s.hub.Client.list(ctx, s.target, opts)
 	if err != nil {
@@ -224,6 +231,31 @@ func (s *Stream) standInList() *list {
 	}
 	s.standIn = true
 	return &list{ListMeta: metav1.ListMeta{ResourceVersion: s.rv}}
+}
+
+// beginList decides of which moment the list is to be: the most recent one, or,
+// when history is lost, the oldest one from which on it is not.
+func (s *Stream) beginList(ctx context.Context, opts *metav1.ListOptions) error {
+	s.mu.Lock()
+	s.listedAt = s.hub.Now()
+	rv, expired, interrupted := s.rv, s.expired, s.interrupted
+	// What was forgotten again before anything came of the last list would be so
+	// after the next one, too.
+	past := s.listed && rv != s.listRV
+	since := s.lastCurrent()
+	s.mu.Unlock()
+	if !past {
+		return nil
+	}
+	oldest, err := s.hub.Client.oldest(ctx, s.target, interrupted, rv, expired)
+	if err != nil || oldest == "" {
+		return err
+	}
+	opts.ResourceVersion, opts.ResourceVersionMatch = oldest, metav1.ResourceVersionMatchExact
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.listedAt = since // when it was like that is not known better
+	return nil
 }
 
 // WatchWithContext implements cache.WatcherWithContext.
@@ -315,8 +347,19 @@ func (s *Stream) ended(err error) {
 	defer s.mu.Unlock()
 	s.outage = &outage{since: s.hub.Now(), reason: err.Error()}
 	if isExpired(err) {
+		s.noteExpired(err)
+	}
+}
+
+// noteExpired believes that history is lost when the server says it twice of the
+// same version. Once may mean an older version, with which the watch was opened
+// that has come further since, or one API server of several with a shorter
+// memory.
+func (s *Stream) noteExpired(err error) {
+	if s.doubted == s.rv {
 		s.expired = err.Error()
 	}
+	s.doubted = s.rv
 }
 
 // failed notes why a list or watch could not be made. It returns true if there
@@ -330,7 +373,7 @@ func (s *Stream) failed(err error) (hopeless bool) {
 	s.outage.reason = err.Error()
 	switch {
 	case isExpired(err):
-		s.expired = err.Error()
+		s.noteExpired(err)
 	case isDenied(err):
 		s.deny(err.Error())
 		return s.leftOut
@@ -510,8 +553,8 @@ func (s *Stream) replace(items []*object, rv string) error {
 		return err
 	}
 	first := !s.listed
-	s.rv, s.contact, s.listed, s.expired, s.backlog = rv, s.listedAt, true, "", nil
-	s.denied = ""
+	s.rv, s.listRV, s.contact, s.listed, s.backlog = rv, rv, s.listedAt, true, nil
+	s.expired, s.doubted, s.denied, s.interrupted = "", "", "", ""
 	if first {
 		s.outage = nil
 	}
@@ -531,10 +574,7 @@ func (s *Stream) firstListed(items []*object, now time.Duration) error {
 
 // relisted declares a gap and, between its two sides, what the list implies.
 func (s *Stream) relisted(items []*object, rv string, now time.Duration) error {
-	since := s.contact
-	if s.backlog != nil {
-		since = min(since, s.backlog.since)
-	}
+	since := s.lastCurrent()
 	gap := trace.GapRecord{ID: s.hub.NextGap(), Side: trace.GapBegin, FromRV: s.rv, ToRV: rv, Reason: s.expired}
 	s.hub.Notify("%s: GAP: versions after %s up to %s are lost: %s", s.target, gap.FromRV, gap.ToRV, gap.Reason)
 	if err := s.emitRecord(trace.Gap, since, gap); err != nil {
@@ -582,6 +622,14 @@ func (s *Stream) infer(o *object, now, since time.Duration) error {
 	}
 	s.objects[key] = entryOf(o)
 	return s.emitObject(typ, o, now, since, true)
+}
+
+// lastCurrent returns the last moment at which nothing was missing.
+func (s *Stream) lastCurrent() time.Duration {
+	if s.backlog != nil {
+		return min(s.contact, s.backlog.since)
+	}
+	return s.contact
 }
 
 func (s *Stream) sortedKeys() []types.NamespacedName {
