@@ -17,6 +17,9 @@ test_losses[name] if {
 		"in a crash, though commits waited": {
 			"group": {"crash": true, "standby": "lacked"}, "synchronous": true, "code": {"lost"}, "reason": set(),
 		},
+		"in a crash, though commits waited, and the standby had them": {
+			"group": {"crash": true, "standby": "had"}, "synchronous": true, "code": {"lost"}, "reason": set(),
+		},
 		"in a crash, though the standby had them": {
 			"group": {"crash": true, "standby": "had"}, "synchronous": false,
 			"code": {"lost_though_replicated"}, "reason": set(),

@@ -23,10 +23,9 @@ _read(episode) := {{
 	"pods": concat(" ", sort([one.instance, other.instance])),
 	"from_ns": max([one.ns, other.ns]), "until_ns": min([one.last.ns, other.last.ns]),
 } |
-	some i, one in episode.probes
-	some j, other in episode.probes
-	i < j
-	one.instance != other.instance
+	some one in episode.probes
+	some other in episode.probes
+	one.instance < other.instance
 	one.ns < other.last.not_before_ns
 	other.ns < one.last.not_before_ns
 }

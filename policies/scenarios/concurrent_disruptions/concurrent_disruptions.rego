@@ -99,21 +99,22 @@ _removed := {claim.instance | some claim in input.claims; claim.successor == ""}
 _orphans := [one |
 	count(_met) > 0
 	some pod in input.pods
-	pod.gone.seq > 0
+	pod.gone.seq != 0
 	not pod.instance in _removed
 	one := recovery.judge(input, {
 		"code": "instance_orphaned", "subject": pod.instance, "since": pod.gone,
-		"answers": [pod.successor_at | pod.successor_at.seq > 0],
+		"answers": [pod.successor_at | pod.successor_at.seq != 0],
 		"allowed": _times.resume, "kinds": {"pods"}, "about": {pod.seq},
 	})
 ]
 
-_readiness := recovery.no_longer(input, input.health, recovery.unwell(input), {
-	"code": "not_ready", "subject": input.subject, "since": recovery.over(input),
-	"allowed": data.params.scenarios.ready_ns, "kinds": {"clusters", "pods"},
-}) if {
+_readiness := [one |
 	count(_met) > 0
-} else := []
+	some one in recovery.no_longer(input, input.health, recovery.unwell(input), {
+		"code": "not_ready", "subject": input.subject, "since": recovery.over(input),
+		"allowed": data.params.scenarios.ready_ns, "kinds": {"clusters", "pods"},
+	})
+]
 
 _sizes := [one |
 	some group in recovery.groups(input, _met)

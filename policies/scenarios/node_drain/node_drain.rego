@@ -85,11 +85,11 @@ _orphans := [one |
 	count(_met) > 0
 	some pod in input.pods
 	pod.node == input.node.name
-	pod.gone.seq > 0
+	pod.gone.seq != 0
 	not pod.instance in _removed
 	one := recovery.judge(input, {
 		"code": "instance_orphaned", "subject": pod.instance, "since": pod.gone,
-		"answers": [pod.successor_at | pod.successor_at.seq > 0],
+		"answers": [pod.successor_at | pod.successor_at.seq != 0],
 		"allowed": _times.resume, "kinds": {"pods"}, "about": {pod.seq},
 	})
 ]

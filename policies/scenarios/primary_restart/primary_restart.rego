@@ -67,12 +67,13 @@ exercised contains {"seq": {operation.begin.seq, input.begin.seq}, "in": "disrup
 
 _resumption := [one | some operation in _met; some one in recovery.resumption(input, operation, _times)]
 
-_readiness := recovery.no_longer(input, input.health, recovery.unwell(input), {
-	"code": "not_ready", "subject": input.subject, "since": recovery.over(input),
-	"allowed": data.params.scenarios.ready_ns, "kinds": {"clusters", "pods"},
-}) if {
+_readiness := [one |
 	count(_met) > 0
-} else := []
+	some one in recovery.no_longer(input, input.health, recovery.unwell(input), {
+		"code": "not_ready", "subject": input.subject, "since": recovery.over(input),
+		"allowed": data.params.scenarios.ready_ns, "kinds": {"clusters", "pods"},
+	})
+]
 
 _judged := array.concat(_resumption, _readiness)
 

@@ -98,11 +98,11 @@ _removed := {claim.instance | some claim in input.claims; claim.successor == ""}
 _orphans := [one |
 	count(_met) > 0
 	some pod in input.pods
-	pod.gone.seq > 0
+	pod.gone.seq != 0
 	not pod.instance in _removed
 	one := recovery.judge(input, {
 		"code": "instance_orphaned", "subject": pod.instance, "since": pod.gone,
-		"answers": [pod.successor_at | pod.successor_at.seq > 0],
+		"answers": [pod.successor_at | pod.successor_at.seq != 0],
 		"allowed": _times.resume, "kinds": {"pods"}, "about": {pod.seq},
 	})
 ]

@@ -98,12 +98,13 @@ _intents := [one |
 	})
 ]
 
-_readiness := recovery.no_longer(input, input.health, recovery.unwell(input), {
-	"code": "not_ready", "subject": input.subject, "since": recovery.over(input),
-	"allowed": data.params.scenarios.ready_ns, "kinds": {"clusters", "pods"},
-}) if {
+_readiness := [one |
 	count(_met) > 0
-} else := []
+	some one in recovery.no_longer(input, input.health, recovery.unwell(input), {
+		"code": "not_ready", "subject": input.subject, "since": recovery.over(input),
+		"allowed": data.params.scenarios.ready_ns, "kinds": {"clusters", "pods"},
+	})
+]
 
 _judged := array.flatten([_resumption, _plans, _intents, _readiness])
 

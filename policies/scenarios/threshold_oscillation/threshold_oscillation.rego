@@ -1,14 +1,14 @@
 # METADATA
 # title: Usage that oscillates around the threshold causes no flapping
 # description: |
-#   While the used share of volumes crosses the threshold of targetBuffer again and
-#   again, the group is grown no more often than the threshold was crossed upwards, and
-#   once more, since a sample may have missed one; no request is lowered, or written
-#   again though it is the same; and the state changes no more often than crossings and
-#   growth explain.
+#   While the used share of a volume crosses the threshold of targetBuffer again and
+#   again, its group is grown on account of it no more often than the threshold was
+#   crossed upwards, and once more, since a sample may have missed one; no request is
+#   lowered, or written again though it is the same; and the state changes no more often
+#   than crossings and growth explain.
 #
 #   It is exercised only where the threshold was crossed upwards repeatedly, because the
-#   volumes became fuller. One growth that is followed by quiet is no oscillation.
+#   volume became fuller. One growth that is followed by quiet is no oscillation.
 # entrypoint: true
 # scope: package
 # schemas:
@@ -48,10 +48,11 @@ _fuller := [crossing |
 	crossing.by == "used"
 ]
 
+# The group of the volume.
 _groups := [group |
 	input.kind == "oscillation"
 	some group in input.storage
-	group.entity == input.subject
+	input.subject in {volume.volume | some span in group.spans; some volume in span.volumes}
 ]
 
 exercised contains {"seq": {crossing.seq | some crossing in _fuller}} if {
@@ -60,9 +61,17 @@ exercised contains {"seq": {crossing.seq | some crossing in _fuller}} if {
 
 _over := count([crossing | some crossing in input.crossings; crossing.direction == "over"])
 
+# Growth that this volume caused, as the action says.
 _growth := [growth |
 	some group in _groups
 	some growth in rises.growth(group, data.params.time)
+	causes := {action.action_instance |
+		some action in rises.actions(
+			group.statuses, growth.rise,
+			data.params.time.action_match_ns, data.params.time.status_grace_ns,
+		)
+	}
+	causes & {crossing.instance | some crossing in input.crossings} != set()
 ]
 
 violation contains {
@@ -99,7 +108,12 @@ _turns := [status.seq |
 	status.state != group.statuses[i - 1].state
 ]
 
-_explained := (count(input.crossings) + (3 * count(_growth))) + _allowed.unseen_turns
+# Other volumes of the group that oscillate at the same time turn it as often.
+_volumes := 1 + count([other | some other in input.concurrent; other.kind == "oscillation"])
+
+_rises := [growth | some group in _groups; some growth in rises.growth(group, data.params.time)]
+
+_explained := ((count(input.crossings) * _volumes) + (3 * count(_rises))) + _allowed.unseen_turns
 
 violation contains {
 	"code": "state_flaps", "seq": {seq | some seq in _turns}, "got": count(_turns), "want": _explained,

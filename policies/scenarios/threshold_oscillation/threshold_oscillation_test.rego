@@ -16,7 +16,7 @@ _crossing(seq, direction, by) := object.union(fixture.moment(seq, seq), {
 _twice := [_crossing(20, "over", "used"), _crossing(22, "under", "used"), _crossing(24, "over", "used")]
 
 _base := {
-	"kind": "oscillation", "subject": "ns/pg/PG_DATA", "operations": [], "crossings": _twice,
+	"kind": "oscillation", "subject": "pg-1", "operations": [], "crossings": _twice,
 	"storage": [story.group({"statuses": []})],
 }
 
@@ -46,16 +46,24 @@ _rises(n) := [fixture.request(30 + i, 30 + i, {"from": i * _g, "to": (i + 1) * _
 	some i in numbers.range(1, n)
 ]
 
+# The actions of these, on account of an instance.
+_actions(n, instance) := [fixture.grown(60 + i, 31 + i, {
+	"action_to": (i + 1) * _g, "action_instance": instance, "state": "Balanced",
+}) |
+	some i in numbers.range(1, n)
+]
+
 _bad := _group({
-	"requests": array.concat(_rises(9), [fixture.request(50, 50, {"to": 1}), fixture.request(51, 51, {
-		"how": "rewritten", "to": _g,
-	})]),
+	"specs": _large, "statuses": _actions(9, "pg-1"), "requests": array.concat(_rises(9), [
+		fixture.request(50, 50, {"to": 1}),
+		fixture.request(51, 51, {"how": "rewritten", "to": _g}),
+	]),
 	"touches": [{"seq": 60}, {"seq": 61}],
 })
 
 test_vacuous if {
 	_judge(object.union(_bad, {"kind": "growth"})) == _nothing
-	_judge(object.union(_bad, {"subject": "ns/pg/PG_WAL"})).violation == set()
+	_judge(object.union(_bad, {"subject": "pg-9"})).violation == set()
 }
 
 _large := [fixture.spec({"limit": 99 * _g})]
@@ -72,8 +80,9 @@ test_growth[name] if {
 			"n": 4, "crossings": array.concat(_twice, [_crossing(26, "under", "used")]), "want": {[4, 3]},
 		},
 	}
+	rises := [rise | some rise in _rises(4); rise.seq <= 30 + case.n]
 	judged := _judge(object.union(
-		_group({"specs": _large, "requests": [rise | some rise in _rises(4); rise.seq <= 30 + case.n]}),
+		_group({"specs": _large, "requests": rises, "statuses": _actions(4, "pg-1")}),
 		{"crossings": case.crossings},
 	))
 	{[row.got, row.want] | some row in judged.violation} == case.want
@@ -89,6 +98,23 @@ test_requests[name] if {
 	}
 	judged := _judge(_group({"requests": [fixture.request(40, 40, case.change)]}))
 	{row.code | some row in judged.violation} == case.want
+}
+
+test_growth_on_account_of_another_volume_is_not_counted if {
+	group := {"specs": _large, "requests": _rises(4)}
+	_judge(_group(object.union(group, {"statuses": _actions(4, "pg-2")}))).violation == set()
+	_judge(_group(group)).violation == set()
+}
+
+test_other_volumes_turn_the_state_too[name] if {
+	some name, case in {
+		"one that oscillates": {"kind": "oscillation", "want": 0},
+		"something else": {"kind": "growth", "want": 1},
+	}
+	judged := _judge(object.union(_group({"statuses": _turns(10)}), {"concurrent": [{"kind": case.kind}]}))
+	count(judged.violation) == case.want
+	worse := _judge(object.union(_group({"statuses": _turns(11)}), {"concurrent": [{"kind": case.kind}]}))
+	count(worse.violation) == 1
 }
 
 _touch(seq) := object.union(fixture.moment(seq, seq), {"volume": "pg-1"})
@@ -140,7 +166,7 @@ test_rows if {
 	_judge(_group({"requests": [fixture.request(40, 40, {"to": 1})]})).violation == {{
 		"code": "request_lowered", "seq": {40}, "volume": "pg-1", "got": 1, "want": _g, "unit": "bytes",
 	}}
-	_judge(_group({"specs": _large, "requests": _rises(4)})).violation == {{
+	_judge(_group({"specs": _large, "requests": _rises(4), "statuses": _actions(4, "pg-1")})).violation == {{
 		"code": "grown_repeatedly", "seq": {31, 32, 33, 34}, "got": 4, "want": 3,
 	}}
 	_judge(_group({"statuses": _turns(8)})).violation == {{
