@@ -81,7 +81,7 @@ violation contains row if some row in recovery.violations(_judged)
 unknown contains row if some row in recovery.doubts(_judged)
 
 violation contains {
-	"code": "failed_silently", "seq": {input.begin.seq, input.end.seq} - {0}, "got": "", "want": "an error",
+	"code": "failed_silently", "seq": {input.begin.seq, input.end.seq}, "got": "", "want": "an error",
 } if {
 	count(_met) > 0
 	input.backup.finished

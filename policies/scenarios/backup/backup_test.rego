@@ -36,7 +36,7 @@ _running := {"ended": false, "end": fixture.never, "backup": {
 
 test_vacuous if {
 	bad := object.union(_failed(""), {
-		"workloads": [story.workload(object.union(story.losses.lost, story.doubtful))],
+		"workloads": [story.workload(story.losses.lost), story.workload(story.doubtful)],
 		"health": [story.health(20, 20, 10000, {
 			"phase": "Cluster is unrecoverable and needs manual intervention", "last": true,
 		})],

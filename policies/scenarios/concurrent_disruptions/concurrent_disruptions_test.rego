@@ -176,3 +176,29 @@ test_rows if {
 		"from_ns": 30 * _s, "until_ns": 631 * _s, "subject": "nightly",
 	}}
 }
+
+test_vacuous_backups[name] if {
+	some name, change in {
+		"never over": object.union(story.ends(9000, "trace_end"), _running),
+		"with a condition that is off": _condition(9000, "False", true),
+	}
+	_judge(object.union(change, {"concurrent": []})) == _nothing
+}
+
+test_each_drain_is_an_exercise_of_its_own if {
+	late := _drain({"begin": fixture.moment(70, 70), "end": fixture.moment(80, 80)})
+	_judge({"concurrent": [_drain({}), late]}).exercised == {{"seq": {10, 20, 22}, "in": "disruption"}}
+}
+
+test_an_orphan_is_a_row if {
+	_judge(story.orphan(626, {})).violation == {{
+		"code": "instance_orphaned", "seq": {24, 25, 70}, "got": 601 * _s, "want": 600 * _s, "unit": "ns",
+		"from_ns": 25 * _s, "until_ns": 626 * _s, "subject": "pg-2",
+	}}
+}
+
+test_two_backups_share_the_condition[kind] if {
+	some kind in {"backup", "snapshot"}
+	change := object.union(_condition(9000, "False", true), {"concurrent": [_drain({}), _drain({"kind": kind})]})
+	_words(change) == {"violated": set(), "unknown": set()}
+}

@@ -136,7 +136,6 @@ _otherwise := {i |
 	election.complete
 	count([later | some later in input.elections; later.seq > election.seq]) == 0
 	some i, span in input.health
-	span.seq >= election.changed_at.seq
 	span.current_primary == election.to
 	some reported in span.reported_primaries
 	reported != election.to

@@ -60,7 +60,10 @@ test_words_of_the_tables if {
 	{"pending", "deleted", "gap", "clock"} == {reason | some case in story.expansions; some reason in case.unknown}
 }
 
-_unended := {"complete": false, "end": fixture.never, "to": "", "changed": false, "changed_at": fixture.never}
+_unended := {
+	"complete": false, "end": fixture.never, "to": "", "changed": false, "changed_at": fixture.never,
+	"elected_pod": false, "timeline_after": 1,
+}
 
 _until(at, by, election) := object.union(story.ends(at, by), {
 	"operations": [], "elections": [_election(election)],
@@ -221,4 +224,11 @@ test_gaps[name] if {
 
 test_a_gap_is_a_row if {
 	_judge({"gaps": [fixture.gap("clusters", 700, 710)]}).unknown == {{"reason": "gap", "seq": {901, 902}}}
+}
+
+test_a_primary_without_a_pod_is_a_row if {
+	_judge(_until(629, "trace_end", {"elected_pod": false})).violation == {{
+		"code": "primary_not_ready", "seq": {20, 28, 999}, "got": 601 * _s, "want": 600 * _s, "unit": "ns",
+		"from_ns": 28 * _s, "until_ns": 629 * _s, "subject": "pg-2",
+	}}
 }

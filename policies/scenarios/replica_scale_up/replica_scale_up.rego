@@ -53,7 +53,7 @@ _added := [{"claim": claim, "specs": specs, "sizes": _sizes(claim, specs)} |
 	input.kind == "scale_up"
 	some claim in input.created
 	claim.how == "new"
-	claim.peak > 0
+	claim.peak != 0
 	_grown(claim)
 	specs := rises.candidates(_group(claim).specs, claim, _skew)
 	some spec in specs
@@ -67,14 +67,11 @@ _grown(claim) if claim.open
 _grown(claim) if claim.effective > 0
 
 # What is right: of the others, of the status, or of a block that asks for more.
-_sizes(claim, specs) := {size |
-	some size in ({claim.peak, claim.effective} | _around(claim))
-	size > 0
-} | {size |
+_sizes(claim, specs) := (({claim.peak, claim.effective} | _around(claim)) | {size |
 	some spec in specs
 	size := max([spec.request, spec.size])
 	size > claim.peak
-}
+}) - {0}
 
 # The sizes of the others and of the status shortly before and after.
 _around(claim) := {size |

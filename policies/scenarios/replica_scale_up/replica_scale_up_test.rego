@@ -84,8 +84,8 @@ test_sizes[name] if {
 		"that of the status": {"claim": {"request": 3 * _g, "effective": 3 * _g}, "group": {}, "want": _held},
 		"that of the others": {"claim": {"effective": 3 * _g}, "group": {}, "want": _held},
 		"that of the others, of which one is smaller": {
-			"claim": {"peak": _g},
-			"group": {"spans": [story.span(20, 20, 10000, {"last": true, "volumes": [
+			"claim": {"peak": _g, "effective": 0},
+			"group": {"statuses": [], "spans": [story.span(20, 20, 10000, {"last": true, "volumes": [
 				story.volume("pg-1", {}), story.volume("pg-2", {"request": _g}),
 			]})]},
 			"want": _held,
@@ -182,4 +182,13 @@ test_a_gap_is_a_row if {
 	stale := object.union(gap, {"created": [_claim({"request": _g, "not_before_ns": 24 * _s})]})
 	_judge(stale).unknown == {{"reason": "gap", "seq": {25}}}
 	_judge(object.union(gap, {"created": [_claim({"not_before_ns": 24 * _s})]})) == _held
+}
+
+test_the_peak_counts_by_itself if {
+	_judged({"effective": 0}, {"spans": [], "statuses": []}) == _held
+}
+
+test_groups_are_told_by_role if {
+	tablespace := _group({"role": "PG_TABLESPACE", "resized": false, "spans": [], "specs": []})
+	_judge({"storage": [tablespace, _group({})], "created": [_claim({"request": _g})]}) == _stale(_g, 2 * _g)
 }

@@ -137,3 +137,14 @@ test_rows if {
 		"from_ns": 20 * _s, "until_ns": 1821 * _s, "subject": "pg",
 	}}
 }
+
+test_an_orphan_is_a_row if {
+	_judge(story.orphan(626, {})).violation == {{
+		"code": "instance_orphaned", "seq": {24, 25, 70}, "got": 601 * _s, "want": 600 * _s, "unit": "ns",
+		"from_ns": 25 * _s, "until_ns": 626 * _s, "subject": "pg-2",
+	}}
+}
+
+test_completion_counts_from_the_end_of_the_rollout if {
+	_words({"operations": [story.operation({"end": fixture.moment(60, 2425)})]}) == {"violated": set(), "unknown": set()}
+}

@@ -67,8 +67,8 @@ _destroyed := [{"claim": claim, "span": span} |
 	some claim in input.claims
 	claim.role == shrink.role
 	claim.tablespace == shrink.tablespace
-	claim.seq >= shrink.begin.seq
-	claim.successor_request > 0
+	claim.successor_at.seq >= shrink.begin.seq
+	claim.successor_request != 0
 	claim.successor_request < claim.request
 	before := [span | some span in input.health; span.seq < claim.seq]
 	span := before[count(before) - 1]

@@ -93,11 +93,11 @@ test_replacements[name] if {
 			"change": {"claims": [_claim({"instance": "pg-1", "tablespace": "t1"})]}, "want": set(),
 		},
 		"before the shrink": {
-			"change": {"claims": [_claim({"instance": "pg-1"})], "shrinks": [shrinks.shrink({"begin": {"seq": 27}})]},
+			"change": {"claims": [_claim({"instance": "pg-1"})], "shrinks": [shrinks.shrink({"begin": {"seq": 28}})]},
 			"want": set(),
 		},
 		"with which the shrink begins": {
-			"change": {"claims": [_claim({"instance": "pg-1"})], "shrinks": [shrinks.shrink({"begin": {"seq": 26}})]},
+			"change": {"claims": [_claim({"instance": "pg-1"})], "shrinks": [shrinks.shrink({"begin": {"seq": 27}})]},
 			"want": {["primary_replaced", "pg-1", "another instance than the primary"]},
 		},
 		"in place": {

@@ -93,9 +93,7 @@ _steps := [{"shrink": shrink, "step": step, "floors": floors} |
 	step.ns > input.begin.ns
 	floors := [_floor(spec) |
 		some spec in rises.candidates(_group(shrink).specs, step, _skew)
-		spec.mode != "none"
 	]
-	count(floors) > 0
 ]
 
 violation contains {
@@ -116,7 +114,6 @@ unknown contains {"reason": "order_uncertain", "code": "old_target", "seq": {inp
 _large(group) := {i |
 	some i, span in group.spans
 	spec := group.specs[span.spec]
-	spec.mode != "none"
 	ceiling := {"dynamic": spec.limit, "static": spec.size}[spec.mode]
 	some volume in span.volumes
 	volume.request > ceiling

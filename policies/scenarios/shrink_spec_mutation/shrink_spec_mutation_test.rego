@@ -186,3 +186,15 @@ test_ends[name] if {
 	}
 	_words(object.union(case.change, _shrink(case.shrink, {}))) == {"violated": case.violated, "unknown": case.unknown}
 }
+
+test_a_shrink_that_goes_on_has_no_final_size if {
+	going := object.union(_large(361, {"limit": _g}, {}), _shrink(shrinks.never_over, {}))
+	_words(object.union(going, story.ends(2430, "trace_end"))) == {"violated": set(), "unknown": {"pending"}}
+}
+
+# Another group beside it, with a larger request.
+test_groups_are_told_by_role_and_tablespace[name] if {
+	some name, change in {"role": {"role": "PG_TABLESPACE"}, "tablespace": {"tablespace": "t1"}}
+	other := story.group(object.union(change, {"specs": [fixture.spec({"request": 3 * _g})], "spans": []}))
+	_words({"storage": [other, _small.storage[0]]}) == {"violated": set(), "unknown": set()}
+}

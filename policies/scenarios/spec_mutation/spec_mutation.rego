@@ -124,7 +124,6 @@ _written := [{"request": request, "wants": wants, "specs": specs} |
 	request.how == "changed"
 	request.ns > input.begin.ns
 	specs := rises.candidates(group.specs, request, _skew)
-	count(specs) > 0
 	wants := [want | some spec in specs; want := _against(group, request, spec)]
 ]
 
@@ -134,11 +133,9 @@ _against(group, request, spec) := max([spec.limit, spec.limit_peak]) if {
 	request.to > max([spec.limit, spec.limit_peak])
 	not _beyond_limit(group, request, spec)
 } else := spec.request if {
-	spec.mode == "dynamic"
 	request.to < spec.request
 } else := spec.size if {
-	spec.mode == "static"
-	spec.size > 0
+	spec.size != 0
 	request.to != spec.size
 }
 

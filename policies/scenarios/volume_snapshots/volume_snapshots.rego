@@ -99,7 +99,7 @@ violation contains {
 }
 
 violation contains {
-	"code": "snapshot_failed", "seq": {input.begin.seq, input.end.seq} - {0}, "snapshot": input.backup.name,
+	"code": "snapshot_failed", "seq": {input.begin.seq, input.end.seq}, "snapshot": input.backup.name,
 	"got": input.backup.error, "want": "",
 } if {
 	_in_question
@@ -115,9 +115,9 @@ unknown contains {"reason": "no_class", "seq": {input.begin.seq, input.horizon.s
 	not input.backup.completed
 }
 
-_least(snapshot) := snapshot.request if not snapshot.open
-
-_least(snapshot) := min([snapshot.request, snapshot.capacity]) if snapshot.open
+_least(snapshot) := min([snapshot.request, snapshot.capacity]) if {
+	snapshot.open
+} else := snapshot.request
 
 _most(snapshot) := max([snapshot.request, snapshot.capacity])
 
@@ -132,7 +132,7 @@ violation contains {
 	some snapshot in _taken
 	snapshot.ready
 	snapshot.restore_size >= 0
-	snapshot.capacity > 0
+	snapshot.capacity != 0
 	_is_off(snapshot)
 }
 

@@ -221,3 +221,21 @@ test_rows if {
 	}}
 	_judge(_failed({}, {"classes": 0})).unknown == {{"reason": "no_class", "seq": {20, 999}}}
 }
+
+test_a_backup_may_fail_after_its_snapshots if {
+	_words(_backup({"completed": false, "error": "no way"})).violated == {"snapshot_failed"}
+}
+
+test_without_growth_no_class_is_needed if {
+	none := {"prior": 0, "storage": [story.group({"after": {"effective": 0}})]}
+	_judge(object.union(none, _failed({"error": "denied"}, {"classes": 0}))) == _nothing
+}
+
+test_a_claim_whose_capacity_is_behind_is_no_excuse if {
+	_words(_with({"capacity": _g, "restore_size": _g})).violated == {"restore_size_off"}
+}
+
+test_sizes_that_say_nothing if {
+	_words(_with(object.union(_unready, {"restore_size": -1, "created": fixture.moment(21, 9900)}))).unknown == {"pending"}
+	_words(_with({"restore_size": 0})).unknown == set()
+}
