@@ -30,6 +30,7 @@ type history struct {
 	sentinels   []sentinelEvent
 	usages      []usageEvent
 	patches     []patchEvent
+	run         *runFold
 	signals     []signal // Kubernetes Events
 	jobs        []*pod   // pods that prepare volumes
 	waiting     *waiting
@@ -164,6 +165,7 @@ func fold(r *trace.Reader) (*history, error) {
 		lives:        map[string]int{},
 		waiting:      newWaiting(certificate),
 		episodes:     newEpisodeFold(),
+		run:          newRunFold(r),
 	}
 	if err := r.Scan(selection(), h.observe); err != nil {
 		return nil, err
@@ -192,6 +194,7 @@ func gapsOf(c trace.Certificate) []trace.GapCert {
 // observe folds one event.
 func (h *history) observe(c *trace.Change) error {
 	h.end = momentOf(c)
+	defer h.run.observe(h, c)
 	defer h.waiting.observe(h, c)
 	defer h.episodes.observe(h, c)
 	switch {

@@ -8,16 +8,7 @@ import (
 
 // quantity returns the bytes of a Kubernetes quantity such as "6400Mi", rounded
 // up to a whole byte; 0 for an empty text or one that is no quantity.
-func quantity(text string) int64 {
-	if text == "" {
-		return 0
-	}
-	q, err := resource.ParseQuantity(text)
-	if err != nil {
-		return 0
-	}
-	return q.Value()
-}
+func quantity(text string) int64 { return quantityOr(text, 0) }
 
 // textOf returns a quantity or another scalar as it was written: YAML lets
 // users write a quantity as a bare number.
@@ -45,4 +36,17 @@ func boolOr(s trace.State, absent bool) bool {
 		return absent
 	}
 	return s.Bool()
+}
+
+// quantityOr returns the bytes of a quantity, 0 for an empty text, and what
+// stands for a text that is no quantity.
+func quantityOr(text string, invalid int64) int64 {
+	if text == "" {
+		return 0
+	}
+	q, err := resource.ParseQuantity(text)
+	if err != nil {
+		return invalid
+	}
+	return q.Value()
 }

@@ -30,6 +30,7 @@ var projections = map[string]func(*history) ([]Document, error){
 	"episode":   episodeDocuments,
 	"operation": operationDocuments,
 	"pressure":  pressureDocuments,
+	"run":       runDocuments,
 	"set":       setDocuments,
 	"storage":   storageDocuments,
 	"suite":     suiteDocuments,
