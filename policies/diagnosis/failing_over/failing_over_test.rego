@@ -9,7 +9,7 @@ _judge(changes) := rows if {
 	rows := failing_over.blame with input as fixture.waiting(changes) with data.params as _p
 }
 
-_one(interval, changes) := _judge({"failovers": [fixture.failover(interval, changes)]})
+_one(interval, changes) := _judge({"failovers": [fixture.failover_wait(interval, changes)]})
 
 _open := {"agreed": fixture.never}
 
@@ -47,7 +47,7 @@ test_when[name] if {
 			"more": {"rewinds": [fixture.rewind(fixture.lasting(110, 900), {})]}, "want": [],
 		},
 	}
-	rows := _judge(object.union({"failovers": [fixture.failover(case.interval, {})]}, case.more))
+	rows := _judge(object.union({"failovers": [fixture.failover_wait(case.interval, {})]}, case.more))
 	[[row.from_ns / fixture.second, row.until_ns / fixture.second] | some row in rows] == case.want
 }
 

@@ -39,7 +39,7 @@ test_what_else_keeps_a_dangling_claim[name] if {
 	some name, changes in {
 		"no operator": {"operator": [fixture.lasting(120, 880)]},
 		"a volume": {"volumes": [fixture.volume_wait(fixture.lasting(120, 880), {})]},
-		"a failover": {"failovers": [fixture.failover(fixture.lasting(120, 880), {})]},
+		"a failover": {"failovers": [fixture.failover_wait(fixture.lasting(120, 880), {})]},
 	}
 	claim := fixture.podless(fixture.lasting(100, 900), _dangling)
 	_judge(object.union({"podless": [claim]}, changes)) == set()
@@ -49,7 +49,7 @@ test_what_else_keeps_a_dangling_claim[name] if {
 test_the_deadlock_has_no_excuse if {
 	changes := {
 		"podless": [fixture.podless(fixture.lasting(100, 900), {})],
-		"failovers": [fixture.failover(fixture.lasting(100, 900), {})],
+		"failovers": [fixture.failover_wait(fixture.lasting(100, 900), {})],
 	}
 	fixture.named(_judge(changes)) == {["resizing_without_pod", "product", 100, 900]}
 }
