@@ -9,7 +9,8 @@
 #
 #   It is exercised by each new state of the counters. That the parts add up and count
 #   what was seen is status-coherence's, that no action is beyond the budget is
-#   policy-bounds'.
+#   policy-bounds', and what the counters say once the budget is used up is
+#   scenario-rate-limit-budget's.
 # entrypoint: true
 # scope: package
 # schemas:
@@ -23,7 +24,7 @@
 #   promise: How many resize actions are left is visible from the beginning, and so is that none is.
 #   severity: major
 #   codes:
-#     budget_missing: the status of a group with a budget has none
+#     budget_missing: the status of a group that has a budget and has not grown tells of none
 #     split_off: more is left for planned growth or for emergencies than the block gives to them
 #     action_not_counted: the last action is of the last 24 hours, but the budget counts none
 #     exhaustion_not_told: only the budget forbids growth that is due, but the state is not PendingGrowth
@@ -78,7 +79,12 @@ _counted(i, status) if {
 	[before.actions, before.planned, before.emergency] == [status.actions, status.planned, status.emergency]
 }
 
-_missing := {i: told | some i, told in _told; not told.status.has_budget}
+# A budget that is missing after an action is scenario-rate-limit-budget's.
+_missing := {i: told |
+	some i, told in _told
+	not told.status.has_budget
+	not told.status.has_action
+}
 
 _split := {i: told |
 	some i, told in _told

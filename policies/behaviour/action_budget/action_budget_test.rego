@@ -47,6 +47,9 @@ test_counters[name] if {
 		"initial": {"doc": _told(500, {}, {}, {}), "want": _seen},
 		"not there yet": {"doc": _told(130, {}, {"has_budget": false}, {}), "want": {}},
 		"missing": {"doc": _told(131, {}, {"has_budget": false}, {}), "want": _missing},
+		"missing since an action, which is judged elsewhere": {
+			"doc": _told(131, {}, {"has_budget": false, "has_action": true}, {}), "want": {},
+		},
 		"missing where there is no budget": {"doc": _told(131, {}, {"has_budget": false}, {"max_actions": 0}), "want": {}},
 		"missing where there is one": {
 			"doc": _told(131, {}, {"has_budget": false}, {"max_actions": 1}),
@@ -54,6 +57,12 @@ test_counters[name] if {
 		},
 		"missing before the group is told of": {"doc": _told(131, {}, {"state": "", "has_budget": false}, {}), "want": {}},
 		"of a static group": {"doc": _told(131, {}, {"has_budget": false}, {"mode": "static"}), "want": {}},
+	}
+	_judge(case.doc) == object.union(_none, case.want)
+}
+
+test_counters_later[name] if {
+	some name, case in {
 		"too many planned": {"doc": _told(131, {}, _parts(0, 4, 0), {}), "want": _split(4, 0)},
 		"too large a reserve": {"doc": _told(131, {}, _parts(0, 2, 2), {}), "want": _split(2, 2)},
 		"too large for a moment": {"doc": _told(130, {}, _parts(0, 2, 2), {}), "want": _seen},
@@ -66,8 +75,8 @@ test_counters[name] if {
 		"one is counted": {
 			"doc": _told(131, {}, object.union(_acted(0, "Success"), {"actions": 1, "planned": 2}), {}), "want": _seen,
 		},
-		"counted without a budget": {
-			"doc": _told(131, {}, object.union(_acted(0, "Success"), {"has_budget": false}), {}), "want": _missing,
+		"not counted, without a budget": {
+			"doc": _told(131, {}, object.union(_acted(0, "Success"), {"has_budget": false}), {}), "want": {},
 		},
 		"split without a budget": {
 			"doc": _told(131, {}, {"has_budget": false, "planned": 9}, {}), "want": _missing,
@@ -140,9 +149,19 @@ test_exhaustion[name] if {
 		"not told": {"doc": _exhausted(131, 90, {}, {}, {}), "want": _silent(131, "Balanced")},
 		"not needed": {"doc": _exhausted(500, 50, {}, {}, {}), "want": _seen},
 		"an action is left": {"doc": _exhausted(500, 90, {}, _parts(2, 1, 1), {}), "want": _seen},
+		"needed, but at limit": {"doc": _exhausted(500, 90, {}, {}, {"limit": _gib}), "want": _seen},
+		"nothing is left in a closed window": {
+			"doc": _exhausted(500, 90, {"window_open": false}, _empty, {}), "want": _seen,
+		},
 		"in a closed window": {"doc": _exhausted(500, 90, {"window_open": false}, {}, {}), "want": _seen},
 		"without a budget": {"doc": _exhausted(130, 90, {}, {"has_budget": false}, {"reserved_actions": 4}), "want": {}},
 		"the reserve is left for an emergency": {"doc": _exhausted(500, 96, {}, {}, {}), "want": _seen},
+	}
+	_judge(case.doc) == object.union(_none, case.want)
+}
+
+test_exhaustion_in_an_emergency[name] if {
+	some name, case in {
 		"emergencies are disabled": {
 			"doc": _exhausted(131, 96, {}, {}, {"emergency_enabled": false}), "want": _silent(131, "Balanced"),
 		},

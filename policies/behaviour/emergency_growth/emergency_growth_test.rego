@@ -56,6 +56,12 @@ test_growth[name] if {
 		"not to be resized in use": {"doc": _critical(500, {}, _spec({"resize_in_use": false})), "want": {}},
 		"it grows already": {"doc": _critical(500, {"open": true}, {}), "want": {}},
 		"at limit": {"doc": _critical(500, {}, _spec({"limit": _gib})), "want": {}},
+	}
+	_judge(case.doc) == object.union(_none, case.want)
+}
+
+test_growth_by_what_is_left[name] if {
+	some name, case in {
 		"just below limit": {"doc": _critical(101, {}, _spec({"limit": _gib + 1})), "want": _late},
 		"at a limit that may be exceeded": {
 			"doc": _critical(101, {}, _spec({"limit": _gib, "exceed_limit": true})), "want": _late,
@@ -132,6 +138,12 @@ test_step[name] if {
 		"not up to limit": {
 			"doc": _grown(8 * _gib, 8.5 * _gib, _limit(9, false)), "want": _off(8.5 * _gib, 9 * _gib),
 		},
+	}
+	_judge(case.doc) == case.want
+}
+
+test_step_from_other_sizes[name] if {
+	some name, case in {
 		"beyond limit": {"doc": _grown(8 * _gib, 10 * _gib, _limit(9, false)), "want": _off(10 * _gib, 9 * _gib)},
 		"beyond a limit that may be exceeded": {"doc": _grown(8 * _gib, 10 * _gib, _limit(9, true)), "want": _held},
 		"up to a limit that may be exceeded": {"doc": _grown(8 * _gib, 9 * _gib, _limit(9, true)), "want": _held},

@@ -69,7 +69,7 @@ _said := {i |
 	spec := input.specs[span.spec]
 	_strict(spec)
 	input.statuses[span.status].state == "AtLimit"
-	max([span.peak, max([volume.capacity | some volume in span.volumes])]) >= spec.limit
+	max({span.peak} | {volume.capacity | some volume in span.volumes}) >= spec.limit
 }
 
 _runs := spans.runs(input.spans, _said | object.keys(_full))

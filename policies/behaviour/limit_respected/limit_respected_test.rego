@@ -69,6 +69,12 @@ test_state[name] if {
 			"want": {"exercised": {{"seq": {5}}, {"seq": {5}, "in": "disruption"}}},
 		},
 		"another state": {"doc": _limited(500, {}, {}, {}), "want": {}},
+	}
+	_judge(case.doc) == object.union(_none, case.want)
+}
+
+test_state_not_said[name] if {
+	some name, case in {
 		"not yet said": {"doc": _full(130, {}, {}, {}), "want": _seen},
 		"not said": {"doc": _full(131, {}, {}, {}), "want": _silent(131, "Balanced")},
 		"not said, where it may go on": {"doc": _full(131, {}, {}, {"exceed_limit": true}), "want": {}},
@@ -101,15 +107,20 @@ test_state[name] if {
 	_judge(case.doc) == object.union(_none, case.want)
 }
 
+_run(span) := object.union(_full(131, {}, {}, {}), {"spans": [
+	fixture.pressure_span(5, 10, 100, span),
+	fixture.pressure_span(6, 100, 131, span),
+	fixture.pressure_span(8, 131, 10000, {"last": true, "volumes": [], "status": -1}),
+]})
+
 test_evidence_of_a_run if {
-	doc := object.union(_full(131, {}, {}, {}), {"spans": [
-		fixture.pressure_span(5, 10, 100, {}),
-		fixture.pressure_span(6, 100, 131, {}),
-		fixture.pressure_span(8, 131, 10000, {"last": true, "volumes": [], "status": -1}),
-	]})
-	judged := _judge(doc)
+	judged := _judge(_run({}))
 	judged.exercised == {{"seq": {5, 6}}}
 	{finding.seq | some finding in judged.violation} == {{3, 5}}
+}
+
+test_evidence_of_a_run_while_something_is_broken if {
+	_judge(_run({"disrupted": true})).exercised == {{"seq": {5, 6}}, {"seq": {5, 6}, "in": "disruption"}}
 }
 
 test_what_is_not_over[name] if {
@@ -182,6 +193,12 @@ test_tries[name] if {
 			"doc": _tried({"specs": [fixture.pressure_spec({"limit": _gib, "exceed_limit": true})]}, {}), "want": {},
 		},
 		"before a block is known": {"doc": _tried({"specs": []}, {}), "want": {}},
+	}
+	_judge(case.doc) == object.union(_none, case.want)
+}
+
+test_tries_later[name] if {
+	some name, case in {
 		"just as the limit was lowered": {
 			"doc": _tried(
 				{"specs": [

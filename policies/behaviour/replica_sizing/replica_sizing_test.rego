@@ -28,6 +28,7 @@ test_created[name] if {
 		"after the smallest growth": {"request": {"peak": _gib + 1}, "spec": {}, "want": _held},
 		"before any growth": {"request": {"peak": _gib}, "spec": {}, "want": _none},
 		"not in the trace": {"request": {"how": "listed"}, "spec": {}, "want": _none},
+		"beside one other": {"request": {"siblings": 1}, "spec": {}, "want": _held},
 		"as the first": {"request": {"siblings": 0}, "spec": {}, "want": _none},
 		"of a static group": {"request": {}, "spec": {"mode": "static"}, "want": _none},
 	}

@@ -35,7 +35,6 @@ is_emergency(pressure) if {
 excused(waits, params) := object.union(
 	{i: "cooldown" |
 		some i, pressure in waits
-		pressure.status.has_action
 		pressure.status.action_kind == "ScheduledGrow"
 		pressure.span.ns < pressure.status.action_at_ns + params.cooldown_ns
 	},
@@ -46,7 +45,6 @@ excused(waits, params) := object.union(
 # description: The actions of planned growth, with the sizes that the usage near them asked for.
 actions(doc, params) := [object.union(action, {"sizes": usage.sizes(action)}) |
 	some action in usage.grown(doc, "ScheduledGrow", params)
-	count(action.near) > 0
 ]
 
 # METADATA

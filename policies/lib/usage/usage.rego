@@ -72,7 +72,6 @@ pressed(doc, params) := {i: pressure |
 	over_samples := [sample | some sample in _samples(doc, span); over(spec, sample.of, sample)]
 	critical_samples := [sample | some sample in _samples(doc, span); critical(spec, sample.of, sample)]
 	samples := array.concat(over_samples, critical_samples)
-	count(samples) > 0
 	current := max([span.peak, max([volume.capacity | some volume in span.volumes])])
 	pressure := {
 		"span": span,
@@ -94,7 +93,7 @@ _samples(doc, span) := [object.union(sample, {"of": volume}) |
 
 _status(doc, span) := doc.statuses[span.status]
 
-_status(_, span) := {"has_budget": false, "has_action": false, "state": ""} if span.status == -1
+_status(_, span) := {"has_budget": false, "state": ""} if span.status == -1
 
 # METADATA
 # description: |
@@ -109,10 +108,7 @@ due(pressure, params) if {
 
 # METADATA
 # description: Whether a planned action is left, as the status tells, else as the block allows.
-planned_left(pressure) if {
-	pressure.status.has_budget
-	pressure.status.planned > 0
-}
+planned_left(pressure) if pressure.status.planned > 0
 
 planned_left(pressure) if {
 	not pressure.status.has_budget
@@ -121,10 +117,7 @@ planned_left(pressure) if {
 
 # METADATA
 # description: Whether any action is left for an emergency.
-any_left(pressure) if {
-	pressure.status.has_budget
-	pressure.status.planned + pressure.status.emergency > 0
-}
+any_left(pressure) if pressure.status.planned + pressure.status.emergency > 0
 
 any_left(pressure) if {
 	not pressure.status.has_budget
@@ -159,9 +152,6 @@ _doubt(doc, waiting, excused, allowed, run) := "no_usage" if {
 	some i, pressure in waiting
 	pressure.old
 	_covers(run, i)
-} else := "gap" if {
-	run.most_ns > allowed
-	spans.met(run, doc.gaps, _kinds)
 } else := excuse if {
 	run.least_ns > allowed
 	excuse := min([reason | some i, reason in excused; _covers(run, i)])
@@ -231,7 +221,6 @@ exact(growth) if {
 #   The smallest and the largest size that may be wanted at a decision, by the usage
 #   of the fullest volume near it.
 sizes(growth) := {"least": least, "most": most} if {
-	count(growth.near) > 0
 	names := {sample.volume | some sample in growth.near}
 	low := max([used | some name in names; used := min([sample.used | some sample in growth.near; sample.volume == name])])
 	high := max([used |

@@ -153,6 +153,10 @@ test_without_a_status_nothing_is_told[name] if {
 	usage.pressed(_one({"status": case.status}, {}), _params)[0].status.state == case.want
 }
 
+test_no_status_has_no_budget if {
+	usage.pressed(_one({"status": -1}, {}), _params)[0].status == {"has_budget": false, "state": ""}
+}
+
 _pressure(changes) := object.union(
 	{
 		"over": true, "span": {"open": false}, "spec": {"resize_in_use": true, "max_actions": 2, "reserved_actions": 1},
@@ -177,6 +181,9 @@ test_left[name] if {
 		"told": {"status": _left(1, 1), "spec": {}, "want": [1, 1]},
 		"told for emergencies only": {"status": _left(0, 1), "spec": {}, "want": [0, 1]},
 		"told for planned growth only": {"status": _left(1, 0), "spec": {}, "want": [1, 1]},
+		"not told, all are reserved, and it is one": {
+			"status": {}, "spec": {"max_actions": 1, "reserved_actions": 1}, "want": [0, 1],
+		},
 		"none told": {"status": _left(0, 0), "spec": {}, "want": [0, 0]},
 		"not told": {"status": {}, "spec": {}, "want": [1, 1]},
 		"not told, all are reserved": {"status": {}, "spec": {"reserved_actions": 2}, "want": [0, 1]},
@@ -204,7 +211,7 @@ _judged(case) := {
 } if {
 	doc := _doc(object.get(case, "doc", {}))
 	waiting := _waiting(case.waits, object.get(case, "old", set()))
-	excused := {i: "excuse" | some i in object.get(case, "excused", set())}
+	excused := {i: sprintf("excuse %d", [i]) | some i in object.get(case, "excused", set())}
 	late := usage.late(doc, waiting, excused, case.allowed * _s)
 	doubts := usage.doubts(doc, waiting, excused, case.allowed * _s, late)
 }
@@ -216,7 +223,16 @@ test_late_and_doubts[name] if {
 		"just in time": {"waits": {2}, "allowed": 100, "late": [], "doubts": []},
 		"too late": {"waits": {2}, "allowed": 99, "late": [[2, 2]], "doubts": []},
 		"excused in time": {"waits": {2, 3}, "excused": {2}, "allowed": 200, "late": [], "doubts": []},
-		"excused": {"waits": {2, 3}, "excused": {2}, "allowed": 199, "late": [], "doubts": [[2, 3, "excuse"]]},
+		"excused": {"waits": {2, 3}, "excused": {2}, "allowed": 199, "late": [], "doubts": [[2, 3, "excuse 2"]]},
+		"excused throughout": {
+			"waits": {2, 3}, "excused": {2, 3}, "allowed": 199, "late": [], "doubts": [[2, 3, "excuse 2"]],
+		},
+		"excused before as well": {
+			"waits": {0, 2, 3}, "excused": {0, 2}, "allowed": 199, "late": [], "doubts": [[2, 3, "excuse 2"]],
+		},
+		"excused, and old later": {
+			"waits": {2, 3, 5}, "excused": {2}, "old": {5}, "allowed": 199, "late": [], "doubts": [[2, 3, "excuse 2"]],
+		},
 		"late before the excuse": {"waits": {2, 3}, "excused": {3}, "allowed": 99, "late": [[2, 2]], "doubts": []},
 		"late after the excuse": {"waits": {2, 3}, "excused": {2}, "allowed": 99, "late": [[3, 3]], "doubts": []},
 		"old in time": {"waits": {2, 3}, "old": {2}, "allowed": 200, "late": [], "doubts": []},
@@ -228,6 +244,11 @@ test_late_and_doubts[name] if {
 		"going on too long": {"waits": {9}, "allowed": 99, "late": [[9, 9]], "doubts": []},
 	}
 	_judged(case) == {"late": case.late, "doubts": case.doubts}
+}
+
+test_a_gap_of_claims_counts if {
+	case := {"waits": {2}, "allowed": 99, "doc": {"gaps": [fixture.gap("persistentvolumeclaims", 250, 260)]}}
+	_judged(case) == {"late": [], "doubts": [[2, 2, "gap"]]}
 }
 
 test_a_gap_of_other_kinds_is_none if {
@@ -328,6 +349,16 @@ test_sizes[name] if {
 	]
 	got := usage.sizes(_near(samples, []))
 	[got.least / _gib, got.most / _gib] == case.want
+}
+
+test_sizes_to_the_byte[name] if {
+	some name, case in {
+		"just a whole size": {"used": _gib, "want": 2},
+		"a byte more": {"used": _gib + 1, "want": 3},
+	}
+	sample := fixture.sample(5, 10, 90, {"used": case.used, "capacity": 4 * _gib})
+	specs := {"specs": [fixture.pressure_spec({"target_buffer": 50})]}
+	usage.sizes(object.union(_near([sample], []), specs)).most == case.want * _gib
 }
 
 test_sizes_under_two_blocks if {
