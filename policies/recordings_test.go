@@ -30,6 +30,7 @@ import (
 type recording struct {
 	t     *testing.T
 	lines []map[string]any
+	more  []trace.Event // what no API server sends
 }
 
 var (
@@ -116,6 +117,7 @@ func (r *recording) judgeThe(is func(verdict.Policy) bool) map[string]string {
 	if _, err := watchlog.Import(context.Background(), &text, watchlog.Options{Out: out, Name: "x"}); err != nil {
 		r.t.Fatal(err)
 	}
+	r.insert(out)
 	trail, err := trace.Open(out)
 	if err != nil {
 		r.t.Fatal(err)

@@ -82,7 +82,8 @@
 // by. The recorder leaves out samples that tell nothing new, so that a value
 // lasts until the next one. A sample stands where it was received, with the moment
 // in which the one before was still true as not_before_ns; a line stands where it
-// was written. What is older than what is known already is left out.
+// was written. What is older than what is known already is left out, and a sample
+// says nothing of a volume whose capacity has changed since.
 //
 // # Episodes
 //

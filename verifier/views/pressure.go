@@ -153,10 +153,13 @@ type edge struct {
 func (o *overlay) edges() []edge {
 	var out []edge
 	for _, s := range o.group.timeline.Spans {
-		out = append(out, edge{s.moment, func() { o.takeSpan(s) }})
+		out = append(out, edge{s.moment, func() { o.span = s }})
 	}
 	for i, s := range o.doc.Samples {
 		out = append(out, edge{s.moment, func() { o.samples[s.Volume] = i }})
+	}
+	for i, s := range o.doc.Samples {
+		out = append(out, edge{moment{NS: s.UntilNS, NotBefore: s.UntilNS}, func() { o.forget(s.Volume, i) }})
 	}
 	for _, d := range o.doc.Disruptions {
 		if d.Ended && d.End == d.Begin {
@@ -193,13 +196,10 @@ func (o *overlay) run() {
 	}
 }
 
-// takeSpan goes on to the next span; the samples of volumes that left are forgotten.
-func (o *overlay) takeSpan(s storageSpan) {
-	o.span = s
-	for name := range o.samples {
-		if !slices.ContainsFunc(s.Volumes, func(v volumeSpan) bool { return v.Volume == name }) {
-			delete(o.samples, name)
-		}
+// forget drops a sample that is no longer true, unless there is a newer one.
+func (o *overlay) forget(volume string, sample int) {
+	if latest, known := o.samples[volume]; known && latest == sample {
+		delete(o.samples, volume)
 	}
 }
 

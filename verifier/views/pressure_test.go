@@ -50,8 +50,8 @@ func TestSamplesAreChangePoints(t *testing.T) {
 		only("pressure")
 	expect(t, pick(d["samples"], "ns", "not_before_ns", "last_ns", "until_ns", "volume", "source", "used"), []string{
 		"4s 2s 6s 9s pg-1 instance 100Mi",
-		"5s 3s 5s 30s pg-2 instance 200Mi",
-		"9s 6s 9s 30s pg-1 instance 300Mi",
+		"5s 3s 5s 20s pg-2 instance 200Mi",
+		"9s 6s 9s 15s pg-1 instance 300Mi",
 	})
 }
 
@@ -181,7 +181,7 @@ func TestTheNextOpeningIsOfTheZoneOfTheWindow(t *testing.T) {
 	}{
 		{"UTC", "0 0 3 * * *", "", 15 * hour},
 		{"west of it", "0 0 3 * * *", "America/New_York", 20 * hour},
-		{"a time that the change to summer leaves out", "0 30 2 29 3 *", "Europe/Vienna", (451*24 + 12) * hour + hour/2},
+		{"a time that the change to summer leaves out", "0 30 2 29 3 *", "Europe/Vienna", (451*24+12)*hour + hour/2},
 		{"after the change to summer", "0 0 3 29 3 *", "Europe/Vienna", (86*24 + 13) * hour},
 		{"after the change to winter", "0 0 3 25 10 *", "Europe/Vienna", (296*24 + 14) * hour},
 		{"never", "0 0 4 31 2 *", "UTC", 0},
@@ -219,4 +219,25 @@ func TestTheStatusTellsOfTargetAndWindow(t *testing.T) {
 		"6s PendingGrowth 2048Mi true 3600s waiting",
 	})
 	expect(t, pick(d["rewrites"], "ns"), []string{"7s"})
+}
+
+func TestASampleSaysNothingOfAVolumeThatHasGrown(t *testing.T) {
+	s := one(t, nil)
+	d := s.
+		sample(10, "pg-1", "kubelet", 900, 960, object{"at": s.at(9)}).
+		put(20, claimKind, "pg-1", "v1", claim("pg-1", "2Gi", "1Gi")).
+		put(30, claimKind, "pg-1", "v1", claim("pg-1", "2Gi", "2Gi")).
+		sample(40, "pg-1", "kubelet", 901, 960, object{"at": s.at(29)}).
+		sample(50, "pg-1", "kubelet", 900, 960, object{"at": s.at(49)}).
+		say(60, trace.Mark, object{"phase": "quiet"}).
+		only("pressure")
+	expect(t, pick(d["samples"], "ns", "last_ns", "until_ns", "used"), []string{
+		"10s 9s 30s 900Mi",
+		"50s 49s 60s 900Mi",
+	})
+	var samples []string
+	for _, span := range d["spans"].([]any) {
+		samples = append(samples, pick(span.(map[string]any)["volumes"], "capacity", "sample")...)
+	}
+	expect(t, samples, []string{"1024Mi -1", "1024Mi 0", "1024Mi 0", "2048Mi -1", "2048Mi 1"})
 }

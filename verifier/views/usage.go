@@ -131,22 +131,23 @@ func (h *history) samplesOf(g volumeGroup) []samplePoint {
 			at = measured
 		}
 		i, known := last[v]
+		until, resized := v.sizeUntil(measured, g.until)
 		switch {
-		case at < v.from.NS || (known && measured < out[i].Last):
-			continue // of an earlier volume, or older than what is known
-		case known && out[i].same(e):
+		case at < v.from.NS || (known && measured < out[i].Last) || (resized && until <= at):
+			continue // of an earlier volume or an earlier size, or older than what is known
+		case known && out[i].same(e) && out[i].UntilNS == until:
 			out[i].Last, out[i].LastSeq = measured, e.Seq
 			continue
 		}
 		p := samplePoint{
 			moment: moment{Seq: e.Seq, NS: at, NotBefore: v.from.NS}, Measured: measured, Last: measured, LastSeq: e.Seq,
-			UntilNS: v.end(g.until).NS, Volume: v.name, Instance: v.instance, Source: e.source,
+			UntilNS: until, Volume: v.name, Instance: v.instance, Source: e.source,
 			Used: e.used, Capacity: e.capacity, Available: e.available,
 		}
 		if known {
 			p.NotBefore = out[i].Last
 			p.NS = max(p.NS, out[i].NS)
-			out[i].UntilNS = p.NS
+			out[i].UntilNS = min(out[i].UntilNS, p.NS)
 		}
 		last[v] = len(out)
 		out = append(out, p)
@@ -155,12 +156,20 @@ func (h *history) samplesOf(g volumeGroup) []samplePoint {
 	return out
 }
 
-// end is when the volume begins to go, or until.
-func (v *volume) end(until moment) moment {
+// sizeUntil is when the volume has another capacity than it had at a moment, or
+// begins to go, or until; and whether it is the capacity. A file system of another
+// size is as good as another one.
+func (v *volume) sizeUntil(at int64, until moment) (ns int64, resized bool) {
+	end := until.NS
 	if v.left.before(until) {
-		return v.left
+		end = v.left.NS
 	}
-	return until
+	for i, p := range v.points {
+		if i > 0 && p.NS > at && p.NS < end && p.capacity != v.points[i-1].capacity {
+			return p.NS, true
+		}
+	}
+	return end, false
 }
 
 // measuredVolume finds the life of the volume that was measured.

@@ -45,7 +45,8 @@ _reach := data.params["convergence-resumes"].resume_ns
 
 _tell := data.params.usage.tell_ns
 
-# Claims created beside others of a group that has grown.
+# Claims created beside others of a group that has grown, as the status says or as
+# was seen.
 _created := [request |
 	some request in input.requests
 	request.how == "created"
@@ -54,7 +55,17 @@ _created := [request |
 	spec.mode == "dynamic"
 	rises.in_scope(spec.mode, input.role)
 	request.peak > spec.request
+	_has_grown(request, spec)
 ]
+
+_has_grown(request, spec) if request.effective > spec.request
+
+_has_grown(request, _) if {
+	some earlier in input.requests
+	earlier.seq < request.seq
+	earlier.how == "changed"
+	earlier.to > earlier.from
+}
 
 exercised contains {"seq": {request.seq}} if some request in _created
 

@@ -16,7 +16,7 @@ _judge(changes) := judged if {
 _none := fixture.judgement(set(), set(), set())
 
 _created(changes) := fixture.request(9, 50, object.union(
-	{"volume": "pg-4", "how": "created", "from": 0, "to": 2 * _gib, "peak": 2 * _gib},
+	{"volume": "pg-4", "how": "created", "from": 0, "to": 2 * _gib, "peak": 2 * _gib, "effective": 2 * _gib},
 	changes,
 ))
 
@@ -25,7 +25,10 @@ _held := object.union(_none, {"exercised": {{"seq": {9}}}})
 test_created[name] if {
 	some name, case in {
 		"after a growth": {"request": {}, "spec": {}, "want": _held},
-		"after the smallest growth": {"request": {"peak": _gib + 1}, "spec": {}, "want": _held},
+		"after the smallest growth": {
+			"request": {"peak": _gib + 1, "effective": _gib + 1}, "spec": {}, "want": _held,
+		},
+		"larger from the start": {"request": {"effective": _gib}, "spec": {}, "want": _none},
 		"before any growth": {"request": {"peak": _gib}, "spec": {}, "want": _none},
 		"not in the trace": {"request": {"how": "listed"}, "spec": {}, "want": _none},
 		"beside one other": {"request": {"siblings": 1}, "spec": {}, "want": _held},
@@ -33,6 +36,16 @@ test_created[name] if {
 		"of a static group": {"request": {}, "spec": {"mode": "static"}, "want": _none},
 	}
 	_judge({"requests": [_created(case.request)], "specs": [fixture.spec(case.spec)]}) == case.want
+}
+
+test_created_after_a_growth_that_was_seen[name] if {
+	some name, case in {
+		"a growth": {"seq": 8, "change": {}, "want": _held},
+		"a later one": {"seq": 9, "change": {}, "want": _none},
+		"a claim that was created": {"seq": 8, "change": {"how": "created"}, "want": _none},
+		"a request that was written again": {"seq": 8, "change": {"to": _gib}, "want": _none},
+	}
+	_judge({"requests": [fixture.request(case.seq, 40, case.change), _created({"effective": 0})]}) == case.want
 }
 
 test_a_claim_of_wal_is_not_judged if _judge({"role": "PG_WAL", "requests": [_created({})]}) == _none

@@ -4,7 +4,8 @@
 #   How full volumes are and what follows from that, in the view pressure, by the
 #   documented sizing model. A file system is a few percent smaller than its volume,
 #   and it is not documented which of the two a share is of: what is said to be so
-#   is so by both. params are the thresholds of the groups time and usage.
+#   is so by both. What is free is free in the file system. params are the thresholds
+#   of the groups time and usage.
 # scope: package
 package lib.usage
 
@@ -27,7 +28,7 @@ critical(spec, volume, sample) if {
 	sample.used * 100 >= _largest(volume, sample) * spec.critical_percent
 }
 
-critical(spec, volume, sample) if _largest(volume, sample) - sample.used <= spec.critical_free
+critical(spec, _, sample) if max([sample.available, sample.capacity - sample.used]) <= spec.critical_free
 
 _largest(volume, sample) := max([volume.capacity, sample.capacity])
 

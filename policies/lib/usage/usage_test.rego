@@ -39,10 +39,20 @@ test_critical[name] if {
 		"of the file system only": {"used": 950, "fs": 1000, "volume": 1001, "free": 0, "want": 0},
 		"little is free": {"used": 700, "fs": 1000, "volume": 1000, "free": 300, "want": 1},
 		"a little more is free": {"used": 699, "fs": 1000, "volume": 1000, "free": 300, "want": 0},
-		"more is free in the volume": {"used": 700, "fs": 1000, "volume": 1001, "free": 300, "want": 0},
+		"more is free in the volume": {"used": 700, "fs": 1000, "volume": 1001, "free": 300, "want": 1},
 	}
 	spec := fixture.pressure_spec({"critical_free": case.free})
 	count([true | usage.critical(spec, _volume(case.volume), _of(case.used, case.fs))]) == case.want
+}
+
+test_critical_by_what_is_reserved[name] if {
+	some name, case in {
+		"little is free, less is available": {"used": 700, "available": 299, "want": 1},
+		"more is free, little is available": {"used": 699, "available": 300, "want": 0},
+		"more is available than free": {"used": 700, "available": 301, "want": 0},
+	}
+	sample := {"used": case.used, "available": case.available, "capacity": 1000}
+	count([true | usage.critical(fixture.pressure_spec({"critical_free": 300}), _volume(1000), sample)]) == case.want
 }
 
 test_perhaps_critical[name] if {
@@ -96,7 +106,9 @@ test_dynamic[name] if {
 }
 
 _two(first, second) := fixture.pressure({
-	"samples": [fixture.sample(5, 10, first, {}), fixture.sample(6, 10, second, {"volume": "pg-2"})],
+	"samples": [fixture.sample(5, 10, first, {}), fixture.sample(6, 10, second, {
+		"volume": "pg-2", "capacity": 2 * _gib, "available": (2 * _gib) - (second * fixture.percent),
+	})],
 	"spans": [fixture.pressure_span(6, 10, 500, {"volumes": [
 		fixture.pressure_volume("pg-1", {}),
 		fixture.pressure_volume("pg-2", {"sample": 1, "capacity": 2 * _gib}),
