@@ -97,11 +97,15 @@ _steps(action) := {size |
 	some size in _step(spec, from)
 }
 
-_sizes(action) := {action.rise.from, action.rise.peak} | ({told.action_from | some told in action.actions} | {volume.capacity |
-	some span in input.spans
-	span.ns <= action.rise.ns
-	span.until_ns >= action.rise.not_before_ns
-	some volume in span.volumes
+_sizes(action) := union({
+	{action.rise.from, action.rise.peak},
+	{told.action_from | some told in action.actions},
+	{volume.capacity |
+		some span in input.spans
+		span.ns <= action.rise.ns
+		span.until_ns >= action.rise.not_before_ns
+		some volume in span.volumes
+	},
 })
 
 _step(spec, from) := {usage.emergency(spec, from)} if not spec.exceed_limit

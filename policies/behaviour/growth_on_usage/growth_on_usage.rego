@@ -2,15 +2,15 @@
 # title: Data volumes grow when usage asks for it
 # description: |
 #   When the free share of a data volume is below targetBuffer, and a larger size is
-#   within the limit, planned growth must begin in time: in an open maintenance window,
-#   while planned actions are left, not within the time after planned growth in which
-#   more may be held back. Planned growth must be to used / (1 - targetBuffer), rounded
-#   up to a whole GiB, within request and limit.
+#   within the limit, planned growth must begin in time: in an open maintenance
+#   window, while planned actions are left, not within the time after planned growth
+#   in which more may be held back. Planned growth must be to used / (1 -
+#   targetBuffer), rounded up to a whole GiB, within request and limit.
 #
-#   Disk usage is in no object of the API: without usage samples, or the operator's log
-#   lines about it, nothing can be said. What growth is allowed at all policy-bounds
-#   says, emergency-growth what is due in an emergency, and tablespace-growth the same
-#   of tablespaces.
+#   Disk usage is in no object of the API: without usage samples, or the operator's
+#   log lines about it, nothing can be said. What growth is allowed at all policy-
+#   bounds says, emergency-growth what is due in an emergency, and tablespace-growth
+#   the same of tablespaces.
 # entrypoint: true
 # scope: package
 # schemas:

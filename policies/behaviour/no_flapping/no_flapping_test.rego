@@ -84,7 +84,9 @@ test_growths[name] if {
 
 # A status every so many seconds, with what differs from one to the next.
 _statuses(count, apart, span, states) := {
-	"statuses": [fixture.pressure_status(100 + i, i * apart, {"state": states[i % 2]}) | some i in numbers.range(0, count)],
+	"statuses": [fixture.pressure_status(100 + i, i * apart, {"state": states[i % 2]}) |
+		some i in numbers.range(0, count)
+	],
 	"spans": [fixture.pressure_span(100 + i, i * apart, (i + 1) * apart, object.union({"status": i}, span)) |
 		some i in numbers.range(0, count)
 	],

@@ -2,14 +2,15 @@
 # title: Tablespaces grow when usage asks for it
 # description: |
 #   When the free share of a tablespace's volume is below the targetBuffer of its own
-#   storage block, and a larger size is within the limit, planned growth must begin in time: in an open maintenance window,
-#   while planned actions are left, not within the time after planned growth in which
-#   more may be held back. Planned growth must be to used / (1 - targetBuffer), rounded
-#   up to a whole GiB, within request and limit.
+#   storage block, and a larger size is within the limit, planned growth must begin in
+#   time: in an open maintenance window, while planned actions are left, not within
+#   the time after planned growth in which more may be held back. Planned growth must
+#   be to used / (1 - targetBuffer), rounded up to a whole GiB, within request and
+#   limit.
 #
-#   It is growth-on-usage for tablespaces, each of which has its own limits, budget and
-#   status. Usage samples are needed here as well; the operator's log tells of data
-#   volumes only.
+#   It is growth-on-usage for tablespaces, each of which has its own limits, budget
+#   and status. Usage samples are needed here as well; the operator's log tells of
+#   data volumes only.
 # entrypoint: true
 # scope: package
 # schemas:

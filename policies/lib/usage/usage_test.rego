@@ -303,7 +303,9 @@ _rise := fixture.request(9, 100, {})
 
 _action(changes) := fixture.grown(10, 101, object.union({"action_kind": "ScheduledGrow"}, changes))
 
-_grown(changes) := usage.grown(fixture.pressure(object.union({"requests": [_rise], "statuses": [_action({})]}, changes)), "ScheduledGrow", _params)
+_grown(changes) := usage.grown(doc, "ScheduledGrow", _params) if {
+	doc := fixture.pressure(object.union({"requests": [_rise], "statuses": [_action({})]}, changes))
+}
 
 test_grown[name] if {
 	some name, case in {
