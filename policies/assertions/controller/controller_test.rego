@@ -61,25 +61,25 @@ test_signs[name] if {
 test_signs_of_nothing[name] if {
 	some name, case in {
 		"the cluster is never steady": {
-			"change": {"signals": [], "health": [fixture.waiting(20, 20, 10000, {"last": true})]}, "want": _vacuous,
+			"change": {"signals": [], "health": [fixture.unsteady(20, 20, 10000, {"last": true})]}, "want": _vacuous,
 		},
 		"the cluster is never steady, and something may be missing": {
 			"change": {
-				"signals": [], "health": [fixture.waiting(20, 20, 10000, {"last": true})],
+				"signals": [], "health": [fixture.unsteady(20, 20, 10000, {"last": true})],
 				"gaps": [fixture.gap("events", 20, 30)],
 			},
 			"want": _vacuous,
 		},
 		"the cluster is steady, and once more": {
 			"change": {"health": [
-				fixture.waiting(20, 20, 100, {}), fixture.health(100, 100, 200, {}), fixture.waiting(200, 200, 300, {}),
+				fixture.unsteady(20, 20, 100, {}), fixture.health(100, 100, 200, {}), fixture.unsteady(200, 200, 300, {}),
 				fixture.health(300, 300, 10000, {"last": true}),
 			]},
 			"want": _held,
 		},
 		"the cluster was steady only before": {
 			"change": {"health": [
-				fixture.health(15, 15, 30, {}), fixture.waiting(31, 30, 10000, {"last": true}),
+				fixture.health(15, 15, 30, {}), fixture.unsteady(31, 30, 10000, {"last": true}),
 			]},
 			"want": _vacuous,
 		},
@@ -92,7 +92,7 @@ test_signs_of_nothing[name] if {
 			"want": fixture.judgement(set(), {{"seq": {20, 100}}}, set()),
 		},
 		"degraded on purpose": {
-			"change": {"health": [fixture.waiting(20, 20, 10000, {"fenced": true, "last": true})]},
+			"change": {"health": [fixture.unsteady(20, 20, 10000, {"fenced": true, "last": true})]},
 			"want": fixture.judgement(set(), {{"seq": {20, 21}, "in": "disruption"}}, set()),
 		},
 		"not an episode that calls for it": {"change": {"operations": [], "signals": []}, "want": _vacuous},
@@ -283,11 +283,11 @@ test_claims[name] if {
 
 # A phase that is entered n times, every 10 s from 30 s on, and left again.
 _loop(n) := array.concat(
-	array.concat([fixture.waiting(20, 20, 25, {})], [span |
+	array.concat([fixture.unsteady(20, 20, 25, {})], [span |
 		some i in numbers.range(1, 2 * n)
 		at := 20 + (5 * i)
 		phase := ["Creating a new replica", "Waiting for the instances to become active"][i % 2]
-		span := fixture.waiting(100 + i, at, at + 5, {"phase": phase})
+		span := fixture.unsteady(100 + i, at, at + 5, {"phase": phase})
 	]),
 	[fixture.health(200, 5000, 10000, {"last": true})],
 )

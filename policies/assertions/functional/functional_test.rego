@@ -27,10 +27,10 @@ _late(code, seq, times, span) := {
 _doubt(reason, seq, from, until) := {"reason": reason, "seq": seq, "from_ns": from * _s, "until_ns": until * _s}
 
 # Not steady from 20 s, steady again at a moment.
-_steady_at(at) := [fixture.waiting(20, 20, at, {}), fixture.health(100, at, 10000, {"last": true})]
+_steady_at(at) := [fixture.unsteady(20, 20, at, {}), fixture.health(100, at, 10000, {"last": true})]
 
 # Not steady from 20 s until the horizon.
-_waiting := fixture.waiting(20, 20, 10000, {"last": true})
+_waiting := fixture.unsteady(20, 20, 10000, {"last": true})
 
 _cut(at) := {
 	"horizon": fixture.moment(999, at),
@@ -38,7 +38,7 @@ _cut(at) := {
 }
 
 _uncertain(last) := [
-	object.union(fixture.waiting(20, 20, 2431, {}), {"until_not_before_ns": 2425 * _s}),
+	object.union(fixture.unsteady(20, 20, 2431, {}), {"until_not_before_ns": 2425 * _s}),
 	fixture.health(100, 2431, 10000, {"last": last}),
 ]
 
@@ -52,7 +52,7 @@ test_functional[name] if {
 		},
 		"not an episode that calls for it": {"change": {"operations": [], "health": [_waiting]}, "want": _vacuous},
 		"degraded on purpose": {
-			"change": {"health": [fixture.waiting(20, 20, 10000, {"fenced": true, "last": true})]},
+			"change": {"health": [fixture.unsteady(20, 20, 10000, {"fenced": true, "last": true})]},
 			"want": fixture.judgement(set(), {{"seq": {20}, "in": "disruption"}}, set()),
 		},
 		"steady too late": {
@@ -65,8 +65,8 @@ test_functional[name] if {
 		},
 		"steady, and later not any more": {
 			"change": {"health": [
-				fixture.waiting(20, 20, 100, {}), fixture.health(100, 100, 200, {}),
-				fixture.waiting(200, 200, 2601, {}), fixture.health(300, 2601, 10000, {"last": true}),
+				fixture.unsteady(20, 20, 100, {}), fixture.health(100, 100, 200, {}),
+				fixture.unsteady(200, 200, 2601, {}), fixture.health(300, 2601, 10000, {"last": true}),
 			]},
 			"want": fixture.judgement({_late("settled_late", {20, 30, 200, 300}, [200, 2601, 2401], _waiting)}, _exercised, set()),
 		},
@@ -118,7 +118,7 @@ test_functional_in_doubt[name] if {
 		},
 		"a Cluster that was recorded later": {
 			"change": {"health": [
-				fixture.waiting(20, 20, 5000, {"seen": false}), fixture.health(100, 5000, 10000, {"last": true}),
+				fixture.unsteady(20, 20, 5000, {"seen": false}), fixture.health(100, 5000, 10000, {"last": true}),
 			]},
 			"want": _held,
 		},
@@ -127,7 +127,7 @@ test_functional_in_doubt[name] if {
 		},
 		"steady only up to the start of the clock": {
 			"change": {"health": [
-				fixture.health(15, 15, 30, {}), fixture.waiting(31, 30, 100, {}), fixture.health(100, 100, 10000, {"last": true}),
+				fixture.health(15, 15, 30, {}), fixture.unsteady(31, 30, 100, {}), fixture.health(100, 100, 10000, {"last": true}),
 			]},
 			"want": _held,
 		},

@@ -36,11 +36,11 @@ _scale(from, to) := {"from": from, "to": to, "instances": [], "complete": true}
 _upgrade(pods) := {"trigger": "spec", "pods": pods, "replaced": pods, "complete": true, "from": "a", "to": "b"}
 
 # Ready again at a moment.
-_back(at) := [fixture.waiting(20, 20, at, {}), fixture.waiting(70, at, 10000, {"ready_pods": ["pg-1"], "last": true})]
+_back(at) := [fixture.unsteady(20, 20, at, {}), fixture.unsteady(70, at, 10000, {"ready_pods": ["pg-1"], "last": true})]
 
 # The cluster is steady again at a moment, without the pod.
 _without(at) := [
-	fixture.waiting(20, 20, at, {}),
+	fixture.unsteady(20, 20, at, {}),
 	fixture.health(70, at, 10000, {"ready_pods": ["pg-2", "pg-3", "pg-4"], "last": true}),
 ]
 
@@ -123,7 +123,7 @@ test_a_pod_that_was_never_away if {
 }
 
 test_a_pod_that_does_not_come_back if {
-	document := _restart({"health": [fixture.waiting(20, 20, 10000, {"last": true})]})
+	document := _restart({"health": [fixture.unsteady(20, 20, 10000, {"last": true})]})
 	_judge(document) == fixture.judgement({_finding("unfinished", "pod", {20, 999}, [20, 10000], 600)}, set(), set())
 }
 

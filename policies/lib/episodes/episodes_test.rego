@@ -44,7 +44,7 @@ test_what_is_judged[name] if {
 _teardown(changes) := fixture.episode(object.union(
 	{
 		"horizon_by": "deleted", "horizon": fixture.moment(99, 80),
-		"health": [fixture.waiting(20, 20, 60, {"pods": ["pg-2"]}), fixture.waiting(30, 60, 80, {"pods": []})],
+		"health": [fixture.unsteady(20, 20, 60, {"pods": ["pg-2"]}), fixture.unsteady(30, 60, 80, {"pods": []})],
 	},
 	changes,
 ))
@@ -56,7 +56,7 @@ test_torn_down[name] if {
 		"too long before": {"change": {"horizon": fixture.moment(99, 81)}, "want": false},
 		"not with its cluster": {"change": {"horizon_by": "trace_end"}, "want": false},
 		"a node": {"change": {"kind": "node_drain"}, "want": false},
-		"others are left": {"change": {"health": [fixture.waiting(20, 20, 80, {})]}, "want": false},
+		"others are left": {"change": {"health": [fixture.unsteady(20, 20, 80, {})]}, "want": false},
 	}
 	episode := _teardown(case.change)
 	got := count([1 | episodes.torn_down(episode, _minute)]) == 1
@@ -139,7 +139,7 @@ test_degraded[name] if {
 		"waiting for its user": {"phase": "Waiting for user action", "phase_reason": "r"},
 		"delayed": {"phase": "Cluster upgrade delayed", "phase_reason": "r"},
 	}
-	episodes.degraded(fixture.waiting(1, 1, 2, change))
+	episodes.degraded(fixture.unsteady(1, 1, 2, change))
 }
 
 test_not_degraded[name] if {
@@ -147,7 +147,7 @@ test_not_degraded[name] if {
 		"waiting for instances": {},
 		"no reason is given": {"phase": "Waiting for user action", "phase_reason": ""},
 	}
-	not episodes.degraded(fixture.waiting(1, 1, 2, change))
+	not episodes.degraded(fixture.unsteady(1, 1, 2, change))
 }
 
 _timeline := [
