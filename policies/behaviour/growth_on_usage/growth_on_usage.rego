@@ -8,9 +8,9 @@
 #   targetBuffer), rounded up to a whole GiB, within request and limit.
 #
 #   Disk usage is in no object of the API: without usage samples, or the operator's
-#   log lines about it, nothing can be said. What growth is allowed at all policy-
-#   bounds says, emergency-growth what is due in an emergency, and tablespace-growth
-#   the same of tablespaces.
+#   log lines about it, nothing can be said. What growth is allowed at all
+#   policy-bounds says, emergency-growth what is due in an emergency, and
+#   tablespace-growth the same of tablespaces.
 # entrypoint: true
 # scope: package
 # schemas:
