@@ -6,7 +6,7 @@ import data.lib.fixture_test as fixture
 _p := fixture.params
 
 _judge(schedule) := rows if {
-	rows := cron_fields.blame with input as fixture.waiting({"schedules": [schedule]}) with data.params as _p
+	rows := cron_fields.blame with input as fixture.waits({"schedules": [schedule]}) with data.params as _p
 }
 
 test_schedules[name] if {

@@ -6,7 +6,7 @@ import data.lib.fixture_test as fixture
 _p := fixture.params
 
 _judge(wait) := rows if {
-	rows := disk_status.blame with input as fixture.waiting({"disk_status": [wait]}) with data.params as _p
+	rows := disk_status.blame with input as fixture.waits({"disk_status": [wait]}) with data.params as _p
 }
 
 _lines(lines) := {"lines": lines, "line_seq": [150]}

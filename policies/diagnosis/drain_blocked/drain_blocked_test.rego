@@ -23,7 +23,7 @@ _drain(changes) := fixture.node_wait(
 )
 
 _judge(changes) := rows if {
-	rows := drain_blocked.blame with input as fixture.waiting(changes) with data.params as _p
+	rows := drain_blocked.blame with input as fixture.waits(changes) with data.params as _p
 }
 
 _of(node, changes) := fixture.named(_judge(object.union({"nodes": [_drain(node)]}, changes)))

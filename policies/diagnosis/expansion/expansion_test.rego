@@ -8,7 +8,7 @@ _p := fixture.params
 _error := {"reason": "VolumeResizeFailed", "message": "quota", "count": 3, "seq": [150, 151]}
 
 _judge(changes) := rows if {
-	rows := expansion.blame with input as fixture.waiting(changes) with data.params as _p
+	rows := expansion.blame with input as fixture.waits(changes) with data.params as _p
 }
 
 _one(interval, changes) := fixture.named(_judge({"expansions": [fixture.expansion(interval, changes)]}))

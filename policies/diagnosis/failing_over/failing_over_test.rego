@@ -6,7 +6,7 @@ import data.lib.fixture_test as fixture
 _p := fixture.params
 
 _judge(changes) := rows if {
-	rows := failing_over.blame with input as fixture.waiting(changes) with data.params as _p
+	rows := failing_over.blame with input as fixture.waits(changes) with data.params as _p
 }
 
 _one(interval, changes) := _judge({"failovers": [fixture.failover_wait(interval, changes)]})

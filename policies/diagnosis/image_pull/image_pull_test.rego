@@ -6,7 +6,7 @@ import data.lib.fixture_test as fixture
 _p := fixture.params
 
 _judge(wait) := rows if {
-	rows := image_pull.blame with input as fixture.waiting({"images": [wait]}) with data.params as _p
+	rows := image_pull.blame with input as fixture.waits({"images": [wait]}) with data.params as _p
 }
 
 test_images[name] if {

@@ -6,7 +6,7 @@ import data.lib.fixture_test as fixture
 _p := fixture.params
 
 _judge(node) := rows if {
-	rows := node_lost.blame with input as fixture.waiting({"nodes": [node]}) with data.params as _p
+	rows := node_lost.blame with input as fixture.waits({"nodes": [node]}) with data.params as _p
 }
 
 test_nodes[name] if {

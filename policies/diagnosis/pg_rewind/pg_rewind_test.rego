@@ -6,7 +6,7 @@ import data.lib.fixture_test as fixture
 _p := fixture.params
 
 _judge(rewind) := rows if {
-	rows := pg_rewind.blame with input as fixture.waiting({"rewinds": [rewind]}) with data.params as _p
+	rows := pg_rewind.blame with input as fixture.waits({"rewinds": [rewind]}) with data.params as _p
 }
 
 test_when[name] if {

@@ -6,7 +6,7 @@ import data.lib.fixture_test as fixture
 _p := fixture.params
 
 _judge(changes) := rows if {
-	rows := recorder_gap.blame with input as fixture.waiting(changes) with data.params as _p
+	rows := recorder_gap.blame with input as fixture.waits(changes) with data.params as _p
 }
 
 _outage(resource, from, until, reason) := {

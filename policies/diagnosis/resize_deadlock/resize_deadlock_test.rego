@@ -6,7 +6,7 @@ import data.lib.fixture_test as fixture
 _p := fixture.params
 
 _judge(changes) := rows if {
-	rows := resize_deadlock.blame with input as fixture.waiting(changes) with data.params as _p
+	rows := resize_deadlock.blame with input as fixture.waits(changes) with data.params as _p
 }
 
 _one(until, changes) := fixture.named(_judge({"podless": [fixture.podless(fixture.lasting(100, until), changes)]}))

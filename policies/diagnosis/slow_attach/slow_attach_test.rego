@@ -8,7 +8,7 @@ _p := fixture.params
 _error(reason) := {"reason": reason, "message": reason, "count": 1, "seq": [150]}
 
 _judge(interval, changes) := rows if {
-	rows := slow_attach.blame with input as fixture.waiting({"volumes": [fixture.volume_wait(interval, changes)]})
+	rows := slow_attach.blame with input as fixture.waits({"volumes": [fixture.volume_wait(interval, changes)]})
 		with data.params as _p
 }
 

@@ -6,7 +6,7 @@ import data.lib.fixture_test as fixture
 _p := fixture.params
 
 _judge(backup, changes) := rows if {
-	rows := snapshot_class.blame with input as fixture.waiting(object.union({"backups": [backup]}, changes))
+	rows := snapshot_class.blame with input as fixture.waits(object.union({"backups": [backup]}, changes))
 		with data.params as _p
 }
 

@@ -6,7 +6,7 @@ import data.lib.fixture_test as fixture
 _p := fixture.params
 
 _judge(wait) := rows if {
-	rows := unschedulable.blame with input as fixture.waiting({"scheduling": [wait]}) with data.params as _p
+	rows := unschedulable.blame with input as fixture.waits({"scheduling": [wait]}) with data.params as _p
 }
 
 _unfit(whys) := [{"nodes": 1, "why": why} | some why in whys]
