@@ -158,12 +158,12 @@ func (a *attachment) run() (cert trace.Certificate, err error) {
 	if err != nil {
 		return cert, err
 	}
-	defer func() { err = errors.Join(err, w.Close()) }()
 	a.rec = &recording{
 		rules: a.rules, redacted: w.Run().Redactions, began: w.Run().Start, announced: map[time.Duration]chan<- error{},
-		writer: w, durable: w.Position().Seq, last: time.Duration(w.Certificate().Duration),
+		path: a.o.Output, writer: w, durable: w.Position().Seq, last: time.Duration(w.Certificate().Duration),
 		elapsed: elapsed(w, a.o.Wall()), lags: map[watch.StreamKey]*lags{},
 	}
+	defer func() { err = errors.Join(err, a.rec.writer.Close()) }() // that may be another one by then
 	a.rec.resumeGaps()
 	detach, err := a.open(bus.Options{RunID: w.Run().ID, Dir: a.natsDir()}, w.Position())
 	if err != nil {

@@ -24,6 +24,12 @@
 // that loses this version only. What the trace refuses (an object with more fields than a
 // trace can hold) is noted as rejected in the certificate.
 //
+// # A full disk
+//
+// While the disk of the trace or of the built-in NATS server is full, the
+// recorder waits for room. What it cannot take meanwhile stays in the API server,
+// as long as that remembers it.
+//
 // # Files
 //
 //	<output>        the trace, mode 0600

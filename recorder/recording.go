@@ -6,8 +6,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
@@ -40,6 +42,7 @@ type recording struct {
 	last     time.Duration // Time of the last event
 
 	writing sync.Mutex
+	path    string
 	writer  *trace.Writer // nil when somebody else writes what is published
 	streams []*watch.Stream
 	lags    map[watch.StreamKey]*lags
@@ -113,7 +116,7 @@ func (r *recording) deliver(b bus.Batch) error {
 	defer r.writing.Unlock()
 	r.certifyProgress()
 	r.countRedactions()
-	n, refused, err := bus.Write(r.writer, b, r.show.notify)
+	n, refused, err := r.write(b)
 	if err != nil {
 		return err
 	}
@@ -132,6 +135,57 @@ func (r *recording) deliver(b bus.Batch) error {
 		close(r.drained)
 		r.drained = nil
 	}
+	return nil
+}
+
+// roomPause is the time between two attempts to write on a disk that is full.
+const roomPause = time.Second
+
+// write puts a batch into the trace. While its disk is full it waits for room:
+// what has been published is in the bus as long as that has room, and the rest
+// of history in the API server.
+func (r *recording) write(b bus.Batch) (n int, refused []bus.Refused, err error) {
+	for waiting := false; ; waiting = true {
+		attempt := b
+		attempt.Events = slices.Clone(b.Events)
+		n, refused, err = bus.Write(r.writer, attempt, r.show.notify)
+		if !isFull(err) {
+			if waiting && err == nil {
+				r.show.notify("there is room again")
+			}
+			return n, refused, err
+		}
+		if !waiting {
+			r.show.notify("the disk is full: %v; waiting for room", err)
+		}
+		select {
+		case <-time.After(roomPause):
+		case <-r.ctx.Done():
+			return 0, nil, context.Cause(r.ctx)
+		}
+		if err := r.reopen(); err != nil {
+			return 0, nil, err
+		}
+	}
+}
+
+func isFull(err error) bool { return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) }
+
+// reopen goes on with what is in the file: a writer that has failed writes no more.
+func (r *recording) reopen() error {
+	failed := r.writer
+	if err := failed.Close(); err != nil {
+		return err
+	}
+	w, err := trace.Resume(r.path)
+	if err != nil {
+		return err
+	}
+	for _, s := range failed.Certificate().Streams { // what only the recorder has counted
+		w.Certify(s.Resource, s.Namespace, func(c *trace.StreamCert) { c.Coalesced = s.Coalesced })
+	}
+	w.SetRun(failed.Run())
+	r.writer = w
 	return nil
 }
 

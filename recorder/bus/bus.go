@@ -9,7 +9,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -71,11 +70,11 @@ func (o StreamOptions) Validate() error {
 
 // link is a connection to a JetStream server.
 type link struct {
-	opts    Options
-	server  *server.Server // nil: external
-	nc      *nats.Conn
-	js      jetstream.JetStream
-	closing sync.Once
+	opts     Options
+	embedded *embedded // nil: external
+	nc       *nats.Conn
+	js       jetstream.JetStream
+	closing  sync.Once
 }
 
 // Bus is one run's stream on a JetStream server.
@@ -148,7 +147,7 @@ func (b *Bus) open(ctx context.Context, position trace.Position) error {
 			b.where(), limit, MaxObject)
 	}
 	b.in = newSource(b.js, stream, b.opts.RunID)
-	b.out = newPublisher(b.js, stream, last, b.opts.Notify)
+	b.out = newPublisher(b.js, stream, last, b.embedded, b.opts.Notify)
 	return nil
 }
 
@@ -292,10 +291,11 @@ func (b *link) dial(name string, options []nats.Option) (*nats.Conn, error) {
 			nats.ReconnectHandler(func(*nats.Conn) { b.opts.Notify("%s is back", b.where()) }),
 		)...)
 	}
-	if err := b.startServer(); err != nil {
+	b.embedded = &embedded{dir: b.opts.Dir}
+	if err := b.embedded.start(); err != nil {
 		return nil, err
 	}
-	nc, err := nats.Connect("", append(options, nats.Name(name), nats.InProcessServer(b.server))...)
+	nc, err := nats.Connect("", append(options, nats.Name(name), nats.InProcessServer(b.embedded))...)
 	if err != nil {
 		return nil, fmt.Errorf("%s cannot be used: %w", b.where(), err)
 	}
@@ -310,24 +310,6 @@ func (b *link) where() string {
 		return "the built-in NATS server"
 	}
 	return "the " + b.opts.NATS.String()
-}
-
-// startServer starts a server inside this process. It listens on nothing.
-func (b *link) startServer() error {
-	s, err := server.NewServer(&server.Options{
-		ServerName: "hindsight", DontListen: true, NoSigs: true, NoLog: true,
-		JetStream: true, StoreDir: b.opts.Dir, MaxPayload: embeddedMaxPayload,
-	})
-	if err != nil {
-		return fmt.Errorf("cannot start the built-in NATS server in %s: %w", b.opts.Dir, err)
-	}
-	b.server = s
-	s.Start()
-	if !s.ReadyForConnections(10 * time.Second) {
-		return fmt.Errorf("the built-in NATS server in %s did not start: is the directory writable, "+
-			"is there space on its disk?", b.opts.Dir)
-	}
-	return nil
 }
 
 // Consume is Source.Consume of the run's own stream.
@@ -352,9 +334,8 @@ func (b *link) close() {
 		if b.nc != nil {
 			b.nc.Close()
 		}
-		if b.server != nil {
-			b.server.Shutdown()
-			b.server.WaitForShutdown()
+		if b.embedded != nil {
+			b.embedded.stop()
 		}
 	})
 }

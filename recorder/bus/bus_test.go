@@ -211,6 +211,20 @@ func TestABusThatLostItsEndContinuesBehindTheTrace(t *testing.T) {
 	}
 }
 
+// A disk that was full leaves the embedded server refusing everything. Here it is
+// JetStream that refuses, which takes no disk.
+func TestAnEmbeddedServerThatTakesNothingIsStartedAnew(t *testing.T) {
+	b := open(t, Options{Dir: t.TempDir()}, trace.Position{})
+	publish(t, b, 1, 100)
+	flushed(t, b, 100)
+	if err := b.embedded.server.DisableJetStream(); err != nil {
+		t.Fatal(err)
+	}
+	publish(t, b, 101, 200)
+	flushed(t, b, 200)
+	numbered(t, consume(t, b, 0, 200), 1, 200)
+}
+
 // natsServer is an external server with TCP on the loopback interface.
 type natsServer struct {
 	t    *testing.T

@@ -63,11 +63,12 @@ func (b *Bus) Flush(ctx context.Context) (uint64, error) { return b.out.flush(ct
 // lost one; the window is then sent again from there. That works because a
 // stream has one publisher.
 type publisher struct {
-	js     jetstream.JetStream
-	stream jetstream.Stream
-	notify func(string, ...any)
-	cancel context.CancelFunc
-	done   sync.WaitGroup
+	js       jetstream.JetStream
+	stream   jetstream.Stream
+	embedded *embedded // nil: the server is external
+	notify   func(string, ...any)
+	cancel   context.CancelFunc
+	done     sync.WaitGroup
 
 	mu      sync.Mutex
 	changed chan struct{} // closed and replaced when the window shrinks or fails
@@ -87,11 +88,11 @@ type sent struct {
 }
 
 func newPublisher(
-	js jetstream.JetStream, stream jetstream.Stream, last uint64, notify func(string, ...any),
+	js jetstream.JetStream, stream jetstream.Stream, last uint64, embedded *embedded, notify func(string, ...any),
 ) *publisher {
 	ctx, cancel := context.WithCancel(context.Background())
 	p := &publisher{
-		js: js, stream: stream, notify: notify, cancel: cancel,
+		js: js, stream: stream, embedded: embedded, notify: notify, cancel: cancel,
 		changed: make(chan struct{}), first: last + 1,
 		futures: make(chan sent, windowMessages),
 	}
@@ -258,6 +259,11 @@ func (p *publisher) pause(ctx context.Context, cause error) {
 	p.mu.Unlock()
 	if n == stalledAfter {
 		p.notify("the NATS server does not take events: %v; %d wait", cause, waiting)
+	}
+	if n >= stalledAfter && p.embedded != nil && ctx.Err() == nil {
+		if err := p.embedded.restart(); err != nil {
+			p.notify("%v", err)
+		}
 	}
 	if n > 1 {
 		sleep(ctx, min(retryPause<<min(n-2, 8), retryMost))
