@@ -17,6 +17,7 @@ import (
 func newFaultsCommand() *cobra.Command {
 	o := faults.Options{}
 	var rows, programs string
+	var cost bool
 	cmd := &cobra.Command{
 		Use:   "faults",
 		Short: "Record under faults, and judge the records by etcd's own revisions",
@@ -41,7 +42,7 @@ Every row has a cluster of its own. The full run takes about 25 minutes.`,
 			if o.Programs, err = findPrograms(programs); err != nil {
 				return err
 			}
-			return runFaults(cmd, o)
+			return runFaults(cmd, o, cost)
 		},
 	}
 	flags := cmd.Flags()
@@ -50,6 +51,7 @@ Every row has a cluster of its own. The full run takes about 25 minutes.`,
 	flags.IntVar(&o.Kills, "kills", 200, "how often the programs are killed")
 	flags.Float64Var(&o.Rate, "rate", 100, "versions that are written in a second")
 	flags.Uint64Var(&o.Seed, "seed", 1, "of the random moments")
+	flags.BoolVar(&cost, "cost", false, "only cost")
 	flags.BoolVar(&o.Keep, "keep", false, "keep what the programs wrote")
 	flags.StringVar(&o.Dir, "dir", "", "directory for what is written; made when missing (default: a temporary one)")
 	flags.StringVar(&programs, "programs", "",
@@ -78,7 +80,7 @@ func findPrograms(dir string) (p faults.Programs, err error) {
 	return p, nil
 }
 
-func runFaults(cmd *cobra.Command, o faults.Options) (err error) {
+func runFaults(cmd *cobra.Command, o faults.Options, cost bool) (err error) {
 	if o.Dir == "" {
 		o.Dir, err = os.MkdirTemp("", "hindsight-faults-")
 	} else {
@@ -91,6 +93,11 @@ func runFaults(cmd *cobra.Command, o faults.Options) (err error) {
 		return err
 	}
 	o.Progress = cmd.ErrOrStderr()
+	if cost {
+		c, err := faults.Measure(cmd.Context(), o)
+		fmt.Printf("%+v\n", c)
+		return err
+	}
 	results, err := faults.Run(cmd.Context(), o)
 	if err != nil {
 		return err

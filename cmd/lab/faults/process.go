@@ -92,10 +92,19 @@ func (p *process) attend(cmd *exec.Cmd, gone chan struct{}) {
 			p.mu.Lock()
 			p.err = err
 			p.cpu += cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
+			keep(p.out+".stderr", p.stderr.String())
 			p.mu.Unlock()
 			close(gone)
 			return
 		}
+	}
+}
+
+// keep appends what a program has said to a file, for who looks into a failure.
+func keep(path, text string) {
+	if file, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600); err == nil {
+		_, _ = file.WriteString(text + "--- ended\n")
+		_ = file.Close()
 	}
 }
 
