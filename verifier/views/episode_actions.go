@@ -232,6 +232,33 @@ type operatorChange struct {
 	Before string `json:"before"`
 	After  string `json:"after"`
 	How    string `json:"how"`
+	told   bool   // the lease told of it as well
+}
+
+// How a restart of the operator shows first.
+const (
+	howDeleted   = "deleted"
+	howContainer = "container"
+	howLease     = "lease"
+)
+
+// leads reports whether the lease tells, somewhat later, of the restart of the
+// pod that held it. The holder's identity begins with the name of its pod.
+func (a *action) leads(d disruption, how string) bool {
+	return how == howLease && !a.operator.told && strings.HasPrefix(d.Subject, a.subject)
+}
+
+// operatorHow says by what a restart of the operator shows.
+func (h *history) operatorHow(d disruption) string {
+	for _, p := range h.operators {
+		switch {
+		case p.name == d.Subject && p.left == d.Begin:
+			return howDeleted
+		case p.name == d.Subject:
+			return howContainer
+		}
+	}
+	return howLease
 }
 
 // operatorRestarts joins what the operator's pods and its lease say of one restart.
@@ -240,24 +267,17 @@ func (s *story) operatorRestarts() {
 	disruptions := s.history.operatorDisruptions()
 	slices.SortStableFunc(disruptions, func(a, b disruption) int { return cmp.Compare(a.Begin.Seq, b.Begin.Seq) })
 	for _, d := range disruptions {
-		if open != nil && (!open.ended || d.Begin.Seq <= open.end.Seq) {
+		how := s.history.operatorHow(d)
+		if open != nil && (!open.ended || d.Begin.Seq <= open.end.Seq || open.leads(d, how)) {
 			if d.Ended && open.end.before(d.End) {
 				open.end = d.End
 				open.operator.After = s.history.operatorAt(d.End)
 			}
+			open.operator.told = open.operator.told || how == howLease
 			continue
 		}
-		how := "lease"
-		for _, p := range s.history.operators {
-			if p.name == d.Subject {
-				how = "container"
-				if p.left == d.Begin {
-					how = "deleted"
-				}
-			}
-		}
 		a := &action{kind: kindOperatorRestart, subject: d.Subject, begin: d.Begin, ended: d.Ended, end: d.End}
-		a.operator = operatorChange{Before: d.Subject, How: how}
+		a.operator = operatorChange{Before: d.Subject, How: how, told: how == howLease}
 		if d.Ended {
 			a.operator.After = s.history.operatorAt(d.End)
 		}
