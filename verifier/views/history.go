@@ -31,6 +31,7 @@ type history struct {
 	usages      []usageEvent
 	patches     []patchEvent
 	run         *runFold
+	backups     *backupFold
 	signals     []signal // Kubernetes Events
 	jobs        []*pod   // pods that prepare volumes
 	waiting     *waiting
@@ -57,6 +58,7 @@ type volume struct {
 	failing                        []nodePoint // whether the claim shows that its expansion fails
 	body                           string      // of the last version, without bookkeeping
 	volumeName                     string      // of the PersistentVolume
+	source                         string      // VolumeSnapshot that it was made of
 	class                          string      // of storage
 }
 
@@ -127,7 +129,7 @@ const (
 // selection is what the fold reads of a trace.
 func selection() trace.Selection {
 	return trace.Selection{
-		Fields: slices.Concat(waitFields(), episodeFields(), []trace.Fields{
+		Fields: slices.Concat(waitFields(), episodeFields(), backupFields(), []trace.Fields{
 			clusterFields(), suiteFields(), eventFields(), newEventFields(),
 			{Resource: "persistentvolumeclaims", Paths: [][]string{{"metadata"}, {"spec"}, {"status"}}},
 			{Resource: "pods", Paths: [][]string{
@@ -166,6 +168,7 @@ func fold(r *trace.Reader) (*history, error) {
 		waiting:      newWaiting(certificate),
 		episodes:     newEpisodeFold(),
 		run:          newRunFold(r),
+		backups:      newBackupFold(),
 	}
 	if err := r.Scan(selection(), h.observe); err != nil {
 		return nil, err
@@ -195,6 +198,7 @@ func gapsOf(c trace.Certificate) []trace.GapCert {
 func (h *history) observe(c *trace.Change) error {
 	h.end = momentOf(c)
 	defer h.run.observe(h, c)
+	defer h.backups.observe(h, c)
 	defer h.waiting.observe(h, c)
 	defer h.episodes.observe(h, c)
 	switch {
@@ -382,6 +386,9 @@ func (v *volume) observe(c *trace.Change) {
 	}
 	v.volumeName = s.At("spec", "volumeName").String()
 	v.class = s.At("spec", "storageClassName").String()
+	if source := s.At("spec", "dataSource"); source.At("kind").String() == "VolumeSnapshot" {
+		v.source = source.At("name").String()
+	}
 	v.failing = appendNode(v.failing, p.moment, isFailing(s))
 	body := bodyOf(s)
 	if n := len(v.points); n == 0 || v.points[n-1].differs(p) {

@@ -26,6 +26,7 @@ var schemas embed.FS
 
 // projections are the views; each makes its documents from the folded history.
 var projections = map[string]func(*history) ([]Document, error){
+	"backup":    backupDocuments,
 	"cluster":   clusterDocuments,
 	"episode":   episodeDocuments,
 	"operation": operationDocuments,

@@ -20,7 +20,7 @@ _violated(finding) := fixture.judgement({finding}, _exercise, set())
 
 _doubted(doubt) := fixture.judgement(set(), _exercise, {doubt})
 
-_after(election, more) := _judge(fixture.cluster(object.union({"elections": [fixture.failover(election)]}, more)))
+_after(election, more) := _judge(fixture.cluster(object.union({"elections": [fixture.elected(election)]}, more)))
 
 test_nothing_is_vacuous if _judge(fixture.cluster({})) == _none
 
@@ -203,7 +203,7 @@ test_roles[name] if {
 }
 
 # An election that waits from 100 s on.
-_waiting(changes) := fixture.failover(object.union(
+_waiting(changes) := fixture.elected(object.union(
 	{"ended": false, "end": fixture.never, "to": "", "choices": [], "timeline_after": 1},
 	changes,
 ))

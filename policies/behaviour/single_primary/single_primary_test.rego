@@ -22,15 +22,15 @@ test_nothing_is_vacuous if _judge(fixture.cluster({})) == _none
 
 test_exercised[name] if {
 	some name, case in {
-		"by a failover": {"change": {"elections": [fixture.failover({})]}, "want": _held},
-		"by one that is called off": {"change": {"elections": [fixture.failover({"to": "pg-1"})]}, "want": _held},
-		"not by one that is not over": {"change": {"elections": [fixture.failover({"ended": false})]}, "want": _none},
+		"by a failover": {"change": {"elections": [fixture.elected({})]}, "want": _held},
+		"by one that is called off": {"change": {"elections": [fixture.elected({"to": "pg-1"})]}, "want": _held},
+		"not by one that is not over": {"change": {"elections": [fixture.elected({"ended": false})]}, "want": _none},
 		"with a gap": {
-			"change": {"elections": [fixture.failover({})], "gaps": [fixture.gap("clusters", 90, 120)]},
+			"change": {"elections": [fixture.elected({})], "gaps": [fixture.gap("clusters", 90, 120)]},
 			"want": object.union(_held, {"unknown": {{"reason": "gap", "seq": {901, 902}}}}),
 		},
 		"with a gap of pods": {
-			"change": {"elections": [fixture.failover({})], "gaps": [fixture.gap("pods", 90, 120)]}, "want": _held,
+			"change": {"elections": [fixture.elected({})], "gaps": [fixture.gap("pods", 90, 120)]}, "want": _held,
 		},
 		"with a gap and no failover": {"change": {"gaps": [fixture.gap("clusters", 90, 120)]}, "want": _none},
 		"a Cluster that nobody saw": {

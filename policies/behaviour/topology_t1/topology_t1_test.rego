@@ -144,5 +144,5 @@ test_nobody_to_fail_over_to[name] if {
 		"not over": {"election": {"wanted": 1, "ended": false}, "want": set()},
 		"one of two": {"election": {"wanted": 2}, "want": set()},
 	}
-	_judge(fixture.cluster({"elections": [fixture.failover(case.election)]})).violation == case.want
+	_judge(fixture.cluster({"elections": [fixture.elected(case.election)]})).violation == case.want
 }

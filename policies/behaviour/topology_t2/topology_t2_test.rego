@@ -25,7 +25,7 @@ test_exercised[name] if {
 		"called off": {"election": {"wanted": 2, "to": "pg-1"}, "want": _none},
 		"not over": {"election": {"wanted": 2, "ended": false}, "want": _none},
 	}
-	_judge(fixture.cluster({"elections": [fixture.failover(case.election)]})) == case.want
+	_judge(fixture.cluster({"elections": [fixture.elected(case.election)]})) == case.want
 }
 
 _removed := object.union(_none, {"violation": {{
@@ -87,20 +87,20 @@ test_claims[name] if {
 			"left": 9999, "election": {"ended": false, "end": fixture.never}, "want": _lost,
 		},
 	}
-	election := fixture.failover(object.union({"wanted": 2}, case.election))
+	election := fixture.elected(object.union({"wanted": 2}, case.election))
 	_judge(fixture.cluster({
 		"elections": [election], "claims": [_claim(fixture.moment(45, case.left))],
 	})).violation == case.want
 }
 
 test_a_claim_that_stays if {
-	election := fixture.failover({"wanted": 2})
+	election := fixture.elected({"wanted": 2})
 	_judge(fixture.cluster({"elections": [election], "claims": [_claim(fixture.never)]})) == _held
 }
 
 test_a_claim_that_may_have_gone_later if {
 	left := {"seq": 45, "ns": 109 * _s, "not_before_ns": 107 * _s}
-	election := fixture.failover({"wanted": 2})
+	election := fixture.elected({"wanted": 2})
 	_judge(fixture.cluster({"elections": [election], "claims": [_claim(left)]})).violation == _lost
 }
 
@@ -114,10 +114,10 @@ test_gaps[name] if {
 		"after": {"gap": fixture.gap("pods", 110, 120), "unclear": false},
 		"until after": {"gap": fixture.gap("pods", 109, 120), "unclear": true},
 	}
-	judged := _judge(fixture.cluster({"elections": [fixture.failover({"wanted": 2})], "gaps": [case.gap]}))
+	judged := _judge(fixture.cluster({"elections": [fixture.elected({"wanted": 2})], "gaps": [case.gap]}))
 	judged.unknown == {row | case.unclear; row := {"reason": "gap", "seq": {901, 902}}}
 }
 
 test_a_gap_in_a_failover_of_three if {
-	_judge(fixture.cluster({"elections": [fixture.failover({})], "gaps": [fixture.gap("pods", 104, 105)]})) == _none
+	_judge(fixture.cluster({"elections": [fixture.elected({})], "gaps": [fixture.gap("pods", 104, 105)]})) == _none
 }

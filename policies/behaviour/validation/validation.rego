@@ -150,7 +150,6 @@ violation contains {
 } if {
 	some block in input.blocks
 	before := input.blocks[block.before]
-	_static(before)
 	_static(block)
 	block.size_bytes < before.size_bytes
 }
