@@ -22,7 +22,7 @@ operations(episode) := [operation |
 # What keeps a cluster from getting well while it lasts; the other kinds do not.
 _disruptive := {
 	"operator_restart", "primary_restart", "replica_restart", "failover", "switchover", "node_drain",
-	"node_loss", "scale_down", "rolling_upgrade", "mark",
+	"node_loss", "scale_up", "scale_down", "rolling_upgrade", "mark",
 }
 
 # METADATA

@@ -101,7 +101,7 @@ test_it_is_over_when_the_last_of_it_is[name] if {
 test_what_is_disruptive[kind] if {
 	some kind in {
 		"operator_restart", "primary_restart", "replica_restart", "failover", "switchover", "node_drain",
-		"node_loss", "scale_down", "rolling_upgrade", "mark",
+		"node_loss", "scale_up", "scale_down", "rolling_upgrade", "mark",
 	}
 	recovery.over(episode({"concurrent": [_other(kind, {})]})).ns == 45 * _s
 }

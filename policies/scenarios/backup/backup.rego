@@ -86,8 +86,11 @@ violation contains {
 	count(_met) > 0
 	input.backup.finished
 	not input.backup.completed
-	input.backup.error == ""
+	_errors == set()
 }
+
+# Why it failed: a VolumeSnapshot without a Backup says so itself.
+_errors := ({input.backup.error} | {snapshot.error | some snapshot in input.backup.snapshots}) - {""}
 
 violation contains {
 	"code": "unrecoverable", "seq": {input.begin.seq, span.seq}, "got": span.phase, "want": "another phase",

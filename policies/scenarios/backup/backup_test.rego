@@ -129,3 +129,8 @@ test_a_gap_hides_no_completion if {
 		"gaps": [fixture.gap("persistentvolumeclaims", 100, 110)],
 	}) == {"violated": {"storage_deadlocked"}, "unknown": set()}
 }
+
+test_a_snapshot_may_say_why_itself if {
+	_words(object.union(_failed(""), {"backup": {"snapshots": [{"error": "denied"}]}})).violated == set()
+	_words(object.union(_failed(""), {"backup": {"snapshots": [{"error": ""}]}})).violated == {"failed_silently"}
+}

@@ -24,8 +24,8 @@
 #   codes:
 #     election_stuck: the change of the primary did not come to an end in time
 #     wrong_primary: the primary became another instance than the one asked for last
-#     primary_not_ready: the elected primary has no Ready pod
-#     timeline_off: the timeline is not one higher than before the election
+#     primary_not_ready: the elected primary had no Ready pod in time
+#     timeline_off: the timeline was not one higher in time than before the election
 #     wrong_report: the instances report another primary than the elected one for too long
 #     two_primaries: there were two primaries at the same time
 #     not_resumed: nothing moved for too long after the change of the primary
@@ -94,41 +94,48 @@ _endings := [one |
 	})
 ]
 
-_changed := [election | some election in _elections; election.changed; election.from != election.to]
+_changed := [election | some election in _elections; election.changed]
+
+# The cluster from the moment on at which the current primary changed.
+_since(election) := [span | some span in input.health; span.seq >= election.changed_at.seq]
 
 violation contains {
 	"code": "wrong_primary", "seq": {election.seq, election.changed_at.seq},
-	"got": election.to, "want": election.target,
+	"got": became, "want": election.target,
 } if {
 	some election in _changed
-	election.complete
 	election.target != ""
-	election.to != election.target
+	became := _since(election)[0].current_primary
+	became != election.target
 }
 
-# What must be so some time after the election, as the end of the document's time shows.
+# What must be so some time after the current primary changed.
 _settles(code, election, answers, allowed) := recovery.judge(input, {
-	"code": code, "subject": election.to, "since": election.changed_at, "answers": answers,
+	"code": code, "subject": election.target, "since": election.changed_at, "answers": answers,
 	"allowed": allowed, "kinds": {"clusters", "pods"}, "about": {election.seq},
 })
 
-_pods := [one |
+_pods := [_settles("primary_not_ready", election, ready, data.params.scenarios.ready_ns) |
 	some election in _changed
-	one := _settles(
-		"primary_not_ready", election, [election.changed_at | election.elected_pod],
-		data.params.scenarios.ready_ns,
-	)
+	ready := [span | some span in _since(election); span.current_primary in span.ready_pods]
 ]
 
-_timelines := [one |
+# A status that is late may tell of the timeline later; it may also have told before.
+_timelines := [_settles("timeline_off", election, risen, data.params.time.status_grace_ns) |
 	some election in _changed
 	election.timeline_before > 0
-	risen := election.timeline_after == (election.timeline_before + 1)
-	one := _settles(
-		"timeline_off", election, [election.changed_at | risen],
-		data.params.time.status_grace_ns,
-	)
+	risen := [span | some span in _since(election); span.timeline > election.timeline_before]
 ]
+
+violation contains {
+	"code": "timeline_off", "seq": {election.seq, election.changed_at.seq},
+	"got": election.timeline_after, "want": election.timeline_before + 1,
+} if {
+	some election in _changed
+	election.timeline_before > 0
+	election.to == _since(election)[0].current_primary
+	election.timeline_after > election.timeline_before + 1
+}
 
 # Spans after the last election of the document's time in which the answers of the instances name another one.
 _otherwise := {i |

@@ -16,7 +16,7 @@ _election(changes) := object.union(
 	changes,
 )
 
-_elected := {"current_primary": "pg-2", "target_primary": "pg-2", "reported_primaries": ["pg-2"]}
+_elected := {"current_primary": "pg-2", "target_primary": "pg-2", "reported_primaries": ["pg-2"], "timeline": 2}
 
 _failover := {
 	"kind": "failover", "elections": [_election({})],
@@ -65,9 +65,15 @@ _unended := {
 	"elected_pod": false, "timeline_after": 1,
 }
 
-_until(at, by, election) := object.union(story.ends(at, by), {
+_until(at, by, election) := _stands(at, by, election, {})
+
+# From the election on the cluster stands so until a moment.
+_stands(at, by, election, stand) := object.union(story.ends(at, by), {
 	"operations": [], "elections": [_election(election)],
-	"health": [story.health(28, 28, at, object.union(_elected, {"last": true}))],
+	"health": [
+		story.health(20, 20, 28, {}),
+		story.health(28, 28, at, object.union(object.union(_elected, {"last": true}), stand)),
+	],
 })
 
 # No expansion was going on: an election is judged all the same.
@@ -80,14 +86,10 @@ test_elections[name] if {
 		"of which no target was recorded": {
 			"change": _until(10000, "trace_end", {"target": ""}), "violated": set(), "unknown": set(),
 		},
-		"of the same": {
+		"that is not one": {
 			"change": _until(10000, "trace_end", {
 				"to": "pg-1", "changed": false, "target": "pg-3", "timeline_after": 1,
 			}),
-			"violated": set(), "unknown": set(),
-		},
-		"there and back": {
-			"change": _until(10000, "trace_end", {"to": "pg-1", "target": "pg-3", "timeline_after": 3}),
 			"violated": set(), "unknown": set(),
 		},
 		"over as late as may be": {
@@ -110,38 +112,88 @@ test_elections[name] if {
 		"never over": {
 			"change": _until(621, "trace_end", _unended), "violated": {"election_stuck"}, "unknown": set(),
 		},
-		"without a pod when the recording ends": {
-			"change": _until(628, "trace_end", {"elected_pod": false}), "violated": set(), "unknown": {"pending"},
-		},
-		"without a pod": {
-			"change": _until(629, "trace_end", {"elected_pod": false}),
-			"violated": {"primary_not_ready"}, "unknown": set(),
-		},
-		"on the old timeline when the recording ends": {
-			"change": _until(88, "trace_end", {"timeline_after": 1}), "violated": set(), "unknown": {"pending"},
-		},
-		"on the old timeline": {
-			"change": _until(89, "trace_end", {"timeline_after": 1}), "violated": {"timeline_off"}, "unknown": set(),
-		},
-		"on a later timeline": {
-			"change": _until(89, "trace_end", {"timeline_after": 3}), "violated": {"timeline_off"}, "unknown": set(),
-		},
-		"on an unknown timeline": {
-			"change": _until(89, "trace_end", {"timeline_before": 0}), "violated": set(), "unknown": set(),
-		},
-		"with pods missing": {
-			"change": object.union(_until(629, "trace_end", {"elected_pod": false}), {"gaps": [fixture.gap("pods", 100, 110)]}),
-			"violated": set(), "unknown": {"gap"},
-		},
-		"with clusters missing": {
-			"change": object.union(_until(89, "trace_end", {"timeline_after": 1}), {"gaps": [fixture.gap("clusters", 40, 50)]}),
-			"violated": set(), "unknown": {"gap"},
-		},
 		"of another document": {
 			"change": _until(10000, "trace_end", {"seq": 21, "target": "pg-3"}), "violated": set(), "unknown": set(),
 		},
 	}
 	_words(case.change) == {"violated": case.violated, "unknown": case.unknown}
+}
+
+_no_pod := {"ready_pods": ["pg-1", "pg-3"]}
+
+_old := {"timeline": 1}
+
+# How the cluster stands after the election.
+test_standing[name] if {
+	some name, case in {
+		"without a pod when the recording ends": {
+			"change": _stands(628, "trace_end", {}, _no_pod), "violated": set(), "unknown": {"pending"},
+		},
+		"without a pod": {
+			"change": _stands(629, "trace_end", {}, _no_pod), "violated": {"primary_not_ready"}, "unknown": set(),
+		},
+		"without a pod when the next thing is done": {
+			"change": _stands(628, "next", {}, _no_pod), "violated": set(), "unknown": set(),
+		},
+		"without a pod, with pods missing": {
+			"change": object.union(_stands(629, "trace_end", {}, _no_pod), {"gaps": [fixture.gap("pods", 100, 110)]}),
+			"violated": set(), "unknown": {"gap"},
+		},
+		"on the old timeline when the recording ends": {
+			"change": _stands(88, "trace_end", {}, _old), "violated": set(), "unknown": {"pending"},
+		},
+		"on the old timeline": {
+			"change": _stands(89, "trace_end", {}, _old), "violated": {"timeline_off"}, "unknown": set(),
+		},
+		"on the old timeline, with clusters missing": {
+			"change": object.union(_stands(89, "trace_end", {}, _old), {"gaps": [fixture.gap("clusters", 40, 50)]}),
+			"violated": set(), "unknown": {"gap"},
+		},
+		"on a later timeline": {
+			"change": _until(89, "trace_end", {"timeline_after": 3}), "violated": {"timeline_off"}, "unknown": set(),
+		},
+		"on a later timeline, after another one": {
+			"change": _until(89, "trace_end", {"timeline_after": 3, "to": "pg-3"}),
+			"violated": set(), "unknown": set(),
+		},
+		"on an unknown timeline": {
+			"change": _stands(89, "trace_end", {"timeline_before": 0}, {"timeline": 0}),
+			"violated": set(), "unknown": set(),
+		},
+		"on the first timeline that is known": {
+			"change": _stands(89, "trace_end", {"timeline_before": 0, "timeline_after": 3}, {"timeline": 3}),
+			"violated": set(), "unknown": set(),
+		},
+	}
+	_words(case.change) == {"violated": case.violated, "unknown": case.unknown}
+}
+
+test_it_may_get_well_later[name] if {
+	some name, case in {
+		"a pod as late as may be": {"stand": _no_pod, "at": 628, "want": set()},
+		"a pod too late": {"stand": _no_pod, "at": 629, "want": {"primary_not_ready"}},
+		"the timeline as late as may be": {"stand": _old, "at": 88, "want": set()},
+		"the timeline too late": {"stand": _old, "at": 89, "want": {"timeline_off"}},
+	}
+	_words({"operations": [], "health": [
+		story.health(20, 20, 28, {}),
+		story.health(28, 28, case.at, object.union(_elected, case.stand)),
+		story.health(40, case.at, 10000, object.union(_elected, {"last": true})),
+	]}).violated == case.want
+}
+
+test_what_was_so_before_the_election_does_not_count if {
+	before := object.union(_elected, {"timeline": 7})
+	_words({"operations": [], "health": [
+		story.health(20, 20, 28, before),
+		story.health(28, 28, 10000, object.union(_elected, {"timeline": 1, "last": true})),
+	]}).violated == {"timeline_off"}
+}
+
+test_a_timeline_is_a_row if {
+	_judge(_until(89, "trace_end", {"timeline_after": 3})).violation == {{
+		"code": "timeline_off", "seq": {20, 28}, "got": 3, "want": 2,
+	}}
 }
 
 test_a_wrong_primary_is_a_row if {
@@ -150,8 +202,13 @@ test_a_wrong_primary_is_a_row if {
 	}}
 }
 
-test_an_election_that_is_not_over_is_not_wrong_yet if {
-	_words(_until(600, "next", {"complete": false, "end": fixture.never, "target": "pg-3"})).violated == set()
+test_an_election_that_is_not_over_may_be_wrong_already if {
+	_words(_until(600, "next", {"complete": false, "end": fixture.never, "target": "pg-3"})).violated == {"wrong_primary"}
+}
+
+# The elected primary is lost again before the change was over: it was right all the same.
+test_a_second_choice_is_not_the_first_one if {
+	_words(_until(10000, "trace_end", {"to": "pg-3"})).violated == set()
 }
 
 # After the election the instances report others as primary until a moment.
@@ -187,7 +244,7 @@ test_reports[name] if {
 			"violated": {"election_stuck"}, "unknown": set(),
 		},
 		"another one is the primary by then": {
-			"change": _reports(["pg-1"], 89, {"elections": [_election({"to": "pg-3", "target": "pg-3"})]}),
+			"change": _reports(["pg-1"], 89, {"elections": [_election({"to": "pg-3"})]}),
 			"violated": set(), "unknown": set(),
 		},
 	}
@@ -227,7 +284,7 @@ test_a_gap_is_a_row if {
 }
 
 test_a_primary_without_a_pod_is_a_row if {
-	_judge(_until(629, "trace_end", {"elected_pod": false})).violation == {{
+	_judge(_stands(629, "trace_end", {}, _no_pod)).violation == {{
 		"code": "primary_not_ready", "seq": {20, 28, 999}, "got": 601 * _s, "want": 600 * _s, "unit": "ns",
 		"from_ns": 28 * _s, "until_ns": 629 * _s, "subject": "pg-2",
 	}}

@@ -101,13 +101,19 @@ violation contains {
 	"got": made.step.to, "want": made.floors[count(made.floors) - 1], "unit": "bytes",
 } if {
 	some made in _steps
+	_is_certain(made)
+}
+
+# The view knows the blocks from the change on: until the skew has passed, the one before it may have counted.
+_is_certain(made) if {
 	made.step.to < min(made.floors)
+	made.step.not_before_ns >= input.begin.ns + _skew
 }
 
 unknown contains {"reason": "order_uncertain", "code": "old_target", "seq": {input.begin.seq, made.step.seq}} if {
 	some made in _steps
 	made.step.to < max(made.floors)
-	made.step.to >= min(made.floors)
+	not _is_certain(made)
 }
 
 # Spans after the shrink in which a claim is larger than the block in force allows.

@@ -94,8 +94,12 @@ test_targets[name] if {
 			"violated": set(), "unknown": set(),
 		},
 		"below both": {
-			"spec": {"request": 2 * _g}, "step": {"ns": 21 * _s, "not_before_ns": 21 * _s},
+			"spec": {"request": 2 * _g}, "step": {"ns": 22 * _s, "not_before_ns": 22 * _s},
 			"violated": {"old_target"}, "unknown": set(),
+		},
+		"below both, just after the change": {
+			"spec": {"request": 2 * _g}, "step": {"ns": 21 * _s, "not_before_ns": 21 * _s},
+			"violated": set(), "unknown": {"order_uncertain"},
 		},
 	}
 	_words(object.union(_specs(case.spec), _shrink({}, case.step))) == {

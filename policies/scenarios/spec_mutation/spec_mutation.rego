@@ -156,11 +156,17 @@ violation contains {
 	"got": written.request.to, "want": written.wants[count(written.wants) - 1], "unit": "bytes",
 } if {
 	some written in _written
+	_is_certain(written)
+}
+
+# The view knows the blocks from the change on: until the skew has passed, the one before it may have counted.
+_is_certain(written) if {
 	count(written.wants) == count(written.specs)
+	written.request.not_before_ns >= input.begin.ns + _skew
 }
 
 unknown contains {"reason": "order_uncertain", "code": "old_intent", "seq": {input.begin.seq, written.request.seq}} if {
 	some written in _written
 	count(written.wants) > 0
-	count(written.wants) < count(written.specs)
+	not _is_certain(written)
 }

@@ -186,3 +186,16 @@ test_an_old_intent_is_a_row if {
 		"reason": "order_uncertain", "code": "old_intent", "seq": {20, 50},
 	}}
 }
+
+# The view knows only the block that the change brought.
+test_order_without_the_block_before[name] if {
+	some name, case in {
+		"just after the change": {"at": 21, "violated": set(), "unknown": {"order_uncertain"}},
+		"the skew after the change": {"at": 22, "violated": {"old_intent"}, "unknown": set()},
+	}
+	request := fixture.request(50, 50, {"ns": case.at * _s, "not_before_ns": case.at * _s})
+	spec := fixture.spec({"seq": 20, "ns": 20 * _s, "limit": _g})
+	_words({"storage": [story.group({"specs": [spec], "requests": [request]})]}) == {
+		"violated": case.violated, "unknown": case.unknown,
+	}
+}

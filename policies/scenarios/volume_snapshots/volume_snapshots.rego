@@ -29,7 +29,7 @@
 #     deleted: the cluster was deleted before the time was over
 #     clock: the moments are not known exactly enough to say whether it was in time
 #     no_class: there is no VolumeSnapshotClass, without which snapshots cannot be made
-#     no_restore_size: the snapshot does not say to which size it would be restored
+#     no_restore_size: the snapshot does not say to which size it would be restored, or 0, which means the same
 #   demand: declared
 #   rows:
 #     - doc: requirements
@@ -131,7 +131,7 @@ violation contains {
 } if {
 	some snapshot in _taken
 	snapshot.ready
-	snapshot.restore_size >= 0
+	snapshot.restore_size > 0
 	snapshot.capacity != 0
 	_is_off(snapshot)
 }
@@ -139,7 +139,7 @@ violation contains {
 unknown contains {"reason": "no_restore_size", "seq": {snapshot.created.seq, snapshot.ready_at.seq}} if {
 	some snapshot in _taken
 	snapshot.ready
-	snapshot.restore_size < 0
+	snapshot.restore_size <= 0
 }
 
 violation contains {

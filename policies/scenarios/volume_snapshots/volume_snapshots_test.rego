@@ -170,7 +170,8 @@ test_restore_sizes[name] if {
 		"the capacity": {"snapshot": {"restore_size": 3 * _g}, "want": set()},
 		"less than the request": {"snapshot": {"restore_size": (2 * _g) - 1}, "want": {[(2 * _g) - 1, 2 * _g]}},
 		"more than the capacity": {"snapshot": {"restore_size": (3 * _g) + 1}, "want": {[(3 * _g) + 1, 2 * _g]}},
-		"nothing": {"snapshot": {"restore_size": 0}, "want": {[0, 2 * _g]}},
+		"nothing": {"snapshot": {"restore_size": 0}, "want": set()},
+		"next to nothing": {"snapshot": {"restore_size": 1}, "want": {[1, 2 * _g]}},
 		"of a claim without capacity": {"snapshot": {"restore_size": _g, "capacity": 0}, "want": set()},
 		"of the smallest claim": {"snapshot": {"restore_size": 1, "capacity": 1, "request": 1}, "want": set()},
 		"the old size while it grows": {
@@ -237,5 +238,6 @@ test_a_claim_whose_capacity_is_behind_is_no_excuse if {
 
 test_sizes_that_say_nothing if {
 	_words(_with(object.union(_unready, {"restore_size": -1, "created": fixture.moment(21, 9900)}))).unknown == {"pending"}
-	_words(_with({"restore_size": 0})).unknown == set()
+	_words(_with({"restore_size": 0})).unknown == {"no_restore_size"}
+	_words(_with({"restore_size": 1})).unknown == set()
 }
