@@ -161,7 +161,7 @@ func (a *attachment) run() (cert trace.Certificate, err error) {
 	a.rec = &recording{
 		rules: a.rules, redacted: w.Run().Redactions, began: w.Run().Start, announced: map[time.Duration]chan<- error{},
 		path: a.o.Output, writer: w, durable: w.Position().Seq, last: time.Duration(w.Certificate().Duration),
-		elapsed: elapsed(w, a.o.Wall()), lags: map[watch.StreamKey]*lags{},
+		start: time.Now(), wall: a.o.Wall, elapsed: elapsed(w, a.o.Wall()), lags: map[watch.StreamKey]*lags{},
 	}
 	defer func() { err = errors.Join(err, a.rec.writer.Close()) }() // that may be another one by then
 	a.rec.resumeGaps()
@@ -189,7 +189,6 @@ func (a *attachment) open(o bus.Options, position trace.Position) (detach func()
 	if r.bus, err = bus.Open(a.soft, o, position); err != nil {
 		return nil, err
 	}
-	r.start, r.wall = time.Now(), a.o.Wall
 	r.ctx, r.fail = context.WithCancelCause(a.o.Abort)
 	var background sync.WaitGroup
 	background.Go(func() { r.show.run(r.ctx) })
@@ -232,13 +231,17 @@ func (a *attachment) record(resumed bool) (cert trace.Certificate, err error) {
 	if err != nil {
 		return cert, err
 	}
+	l, err := a.listen(resumed)
+	if err != nil {
+		beside.stop()
+		return cert, err
+	}
 	watching, stop := context.WithCancel(r.ctx)
 	defer stop()
 	var running sync.WaitGroup
 	for _, s := range streams {
 		running.Go(func() { s.Run(watching) })
 	}
-	l := a.listen()
 	end, code, err := a.attend(streams, l)
 	a.close(l)
 	beside.stop() // first: what it does to the cluster at the end is to be seen as well

@@ -20,7 +20,7 @@ import (
 // earlier answer is taken, so that it is no later than the truth.
 func (r *recording) moment(t time.Time) time.Duration {
 	byStart := t.Sub(r.began)
-	byNow := r.now() - time.Now().Round(0).Sub(t)
+	byNow := r.now() - r.wall().Round(0).Sub(t)
 	return max(min(byStart, byNow), 1)
 }
 
@@ -116,24 +116,29 @@ func (r *recording) settle(e trace.Event, fate error) {
 type listener struct {
 	socket       *marks.Server
 	subscription *marks.Subscription
+	reports      *reports
 }
 
-// listen begins to receive marks. Where it cannot, the recording goes on without.
-func (a *attachment) listen() *listener {
+// listen begins to receive marks, and to look for reports. Where marks cannot be
+// received, the recording goes on without.
+func (a *attachment) listen(resumed bool) (*listener, error) {
 	var l listener
 	var err error
+	if l.reports, err = a.watchReports(resumed); err != nil {
+		return nil, err
+	}
 	if l.socket, err = marks.Listen(a.marksBeside(), a.rec.mark); err != nil {
 		a.warn("%v; \"recorder mark\" does not work here", err)
 	}
 	if a.o.NATS.URL == "" {
-		return &l
+		return &l, nil
 	}
 	if l.subscription, err = marks.Subscribe(a.rec.bus.Conn(), a.rec.runID, a.rec.mark); err != nil {
 		a.warn("%v; \"recorder mark --nats\" does not work", err)
-		return &l
+		return &l, nil
 	}
 	a.rec.show.notify("marks from other machines: recorder mark --nats URL --run %s", a.rec.runID)
-	return &l
+	return &l, nil
 }
 
 // marksBeside is what the socket lies beside: the trace, if there is one.
@@ -155,8 +160,10 @@ func (l *listener) environment() []string {
 // farewell bounds how long marks under way at the end are waited for.
 const farewell = 10 * time.Second
 
-// close receives no more marks; those under way come to the trace first.
+// close receives no more marks; those under way come to the trace first. Reports
+// are read for the last time.
 func (a *attachment) close(l *listener) {
+	l.reports.close()
 	ctx, cancel := context.WithTimeout(a.rec.ctx, farewell)
 	defer cancel()
 	var err error

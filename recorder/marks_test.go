@@ -151,7 +151,7 @@ func TestAStepOfTheClockDoesNotMakeAMarkTooLate(t *testing.T) {
 		"one hour ahead since":    now.Add(-time.Minute - time.Hour),
 		"back by one hour since ": now.Add(-time.Minute + time.Hour),
 	} {
-		r := recording{began: began, start: now, elapsed: time.Minute}
+		r := recording{began: began, start: now, wall: time.Now, elapsed: time.Minute}
 		got := r.moment(time.Now().Add(-10 * time.Second))
 		if truth := time.Since(now) + time.Minute - 10*time.Second; got > truth+time.Second {
 			t.Errorf("%s: %v is later than %v", says, got, truth)

@@ -47,6 +47,9 @@ type Options struct {
 	UsageInterval time.Duration
 	Logs          Logs
 
+	// Reports are files in which a suite will report, or has: see package suite.
+	Reports []string
+
 	// Redact are rules of package redact, applied beside redact.Defaults before
 	// anything leaves the process; WithoutDefaults leaves those out.
 	Redact          []string

@@ -2,6 +2,7 @@ package recorder
 
 import (
 	"encoding/json"
+	"time"
 
 	"github.com/hindsight-project/hindsight/recorder/bus"
 	"github.com/hindsight-project/hindsight/recorder/trace"
@@ -16,7 +17,9 @@ func (a *attachment) publish() (cert trace.Certificate, err error) {
 	for _, t := range a.targets {
 		published.Streams = append(published.Streams, bus.StreamKey{Resource: t.Resource, Namespace: t.Namespace})
 	}
-	a.rec = &recording{rules: a.rules, began: run.Start, elapsed: a.o.Wall().Sub(run.Start)}
+	a.rec = &recording{
+		rules: a.rules, began: run.Start, start: time.Now(), wall: a.o.Wall, elapsed: a.o.Wall().Sub(run.Start),
+	}
 	detach, err := a.open(bus.Options{RunID: run.ID, Published: &published}, trace.Position{})
 	if err != nil {
 		return cert, err

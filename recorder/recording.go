@@ -373,11 +373,16 @@ func (r *recording) seal(end string, code *int) (trace.Certificate, error) {
 // an earlier recorder of the trace had counted. The lock of writing is held.
 func (r *recording) countRedactions() {
 	run := r.writer.Run()
-	run.Redactions = r.rules.Redactions()
-	for i, before := range r.redacted {
-		run.Redactions[i].Values += before.Values
-	}
+	run.Redactions = addRedactions(r.rules.Redactions(), r.redacted)
 	r.writer.SetRun(run)
+}
+
+// addRedactions adds what was taken out before by the same rules.
+func addRedactions(now, before []trace.Redaction) []trace.Redaction {
+	for i, b := range before {
+		now[i].Values += b.Values
+	}
+	return now
 }
 
 // deniedEvent says that discovery refused a resource.

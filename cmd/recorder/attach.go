@@ -87,6 +87,9 @@ Exit codes: that of the command if it is not 0; otherwise
   # as long as a test suite runs
   recorder attach -n ds-e2e -o run.trace.db -- go test ./tests/e2e/...
 
+  # and with the begin, end and outcome of each spec
+  recorder attach -n ds-e2e --report suite.json -- ginkgo --json-report=suite.json ./tests/e2e
+
   # write into the databases as well, so that lost data is noticed
   recorder attach -n ds-e2e --sentinel write -- go test ./tests/e2e/...
 
@@ -125,6 +128,8 @@ Exit codes: that of the command if it is not 0; otherwise
 		"record this as well: plural, plural.group or plural.version.group (repeatable)")
 	f.BoolVar(&o.KeepHeartbeats, "keep-heartbeats", false,
 		"record Lease renewals and Node status stamps that say nothing but \"still alive\"")
+	f.StringArrayVar(&o.Reports, "report", nil,
+		"file in which the suite reports, JSON of Ginkgo or JUnit XML: its specs become marks (repeatable)")
 	f.StringArrayVar(&o.Redact, "redact", nil,
 		"take this out before it is recorded: [WHAT:]PATH or [WHAT]~REGEXP (repeatable)")
 	f.BoolVar(&o.WithoutDefaults, "no-default-redactions", false, "take out only what --redact says")

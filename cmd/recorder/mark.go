@@ -68,7 +68,8 @@ It prints nothing. Exit codes: 0 recorded, 2 not recorded.`,
 	f.StringVar(&o.mark.Phase, "phase", "", "what begins, ends or is reached")
 	f.StringVar(&o.mark.Side, "side", "", "begin, retry or end, of a phase that takes time")
 	f.StringVar(&o.mark.Note, "note", "", "for people")
-	f.StringVar(&o.mark.Requirement, "requirement", "", "id of a policy that the run claims to put to the test")
+	f.StringArrayVar(&o.mark.Requirements, "requirement", nil,
+		"id of a policy that the run claims to put to the test (repeatable)")
 	f.StringVar(&o.mark.Cluster, "cluster", "", "namespace/name of the Cluster that it is about")
 	f.StringVar(&o.at, "at", "", "when it happened, RFC 3339 (default: now)")
 	f.StringVarP(&o.where.Trace, "trace", "o", "", "trace that the recorder writes: its --output")
@@ -85,7 +86,7 @@ func (o *markOptions) run(ctx context.Context, stdin io.Reader, args []string) e
 	}
 	defer client.Close()
 	if len(args) == 1 && args[0] == "-" {
-		if o.at != "" || o.mark.Phase != "" || o.mark.Requirement != "" {
+		if o.at != "" || o.mark.Phase != "" || len(o.mark.Requirements) > 0 {
 			return errors.New("with - the marks come from stdin, whole: leave out the flags that describe one")
 		}
 		return o.sendLines(ctx, client, stdin)

@@ -23,8 +23,8 @@
 //	phase        what begins, ends or is reached; see below
 //	side         begin, end, or retry: of a phase that takes time
 //	note         for people
-//	requirement  id of a policy that the run claims to put to the test: if the
-//	             trace does not, the verdict is not held but vacuous
+//	requirement  id of a policy that the run claims to put to the test, or an
+//	             array of them: if the trace does not, its verdict is vacuous
 //	cluster      namespace/name of the Cluster that the mark is about; absent: the
 //	             only one, or all
 //	time         RFC 3339: when it happened, if that is not now

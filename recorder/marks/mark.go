@@ -47,13 +47,13 @@ const (
 // Mark is one thing to say. See the package documentation for what the members
 // mean.
 type Mark struct {
-	Phase       string
-	Side        string
-	Note        string
-	Requirement string
-	Cluster     string    // namespace/name
-	Time        time.Time // zero: now
-	Until       time.Time // zero: Time is exact
+	Phase        string
+	Side         string
+	Note         string
+	Requirements []string  // ids of policies
+	Cluster      string    // namespace/name
+	Time         time.Time // zero: now
+	Until        time.Time // zero: Time is exact
 
 	// More is everything else, by the name of its member.
 	More map[string]any
@@ -73,9 +73,34 @@ const (
 // fields lists the members with fields of their own.
 func (m *Mark) fields() map[string]any {
 	return map[string]any{
-		keyPhase: &m.Phase, keySide: &m.Side, keyNote: &m.Note, keyRequirement: &m.Requirement,
-		keyCluster: &m.Cluster, keyTime: &m.Time, keyUntil: &m.Until,
+		keyPhase: &m.Phase, keySide: &m.Side, keyNote: &m.Note,
+		keyRequirement: (*oneOrMore)(&m.Requirements),
+		keyCluster:     &m.Cluster, keyTime: &m.Time, keyUntil: &m.Until,
 	}
+}
+
+// oneOrMore is a text, or an array of them, as JSON.
+type oneOrMore []string
+
+// MarshalJSON implements json.Marshaler.
+func (o oneOrMore) MarshalJSON() ([]byte, error) {
+	if len(o) == 1 {
+		return json.Marshal(o[0])
+	}
+	return json.Marshal([]string(o))
+}
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (o *oneOrMore) UnmarshalJSON(text []byte) error {
+	var one string
+	if json.Unmarshal(text, &one) == nil {
+		*o = nil
+		if one != "" {
+			*o = oneOrMore{one}
+		}
+		return nil
+	}
+	return json.Unmarshal(text, (*[]string)(o))
 }
 
 // MarshalJSON implements json.Marshaler: one object, members sorted, what is
@@ -92,6 +117,10 @@ func (m Mark) MarshalJSON() ([]byte, error) {
 		switch v := field.(type) {
 		case *string:
 			if *v != "" {
+				all[name] = *v
+			}
+		case *oneOrMore:
+			if len(*v) > 0 {
 				all[name] = *v
 			}
 		case *time.Time:
@@ -139,12 +168,10 @@ var policyID = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
 // Validate checks what can be checked of a mark by itself.
 func (m Mark) Validate() error {
 	switch {
-	case m.Phase == "" && m.Requirement == "":
+	case m.Phase == "" && len(m.Requirements) == 0:
 		return errors.New("a mark needs a phase or a requirement, such as phase disruption-start")
 	case len(m.Phase) > maxPhase:
 		return fmt.Errorf("the phase has %d bytes, more than %d: put details into other members", len(m.Phase), maxPhase)
-	case m.Requirement != "" && !policyID.MatchString(m.Requirement):
-		return fmt.Errorf("the requirement %q is no id of a policy, such as scenario-node-drain", m.Requirement)
 	case m.Side != "" && m.Side != Begin && m.Side != Retry && m.Side != End:
 		return fmt.Errorf("the side %q is none: use begin, retry or end", m.Side)
 	case m.Cluster != "" && strings.Count(m.Cluster, "/") != 1:
@@ -153,6 +180,11 @@ func (m Mark) Validate() error {
 		return errors.New("a mark with until needs a time as well: it happened between the two")
 	case m.Until.Before(m.Time) && !m.Until.IsZero():
 		return errors.New("the mark's until is before its time")
+	}
+	for _, id := range m.Requirements {
+		if !policyID.MatchString(id) {
+			return fmt.Errorf("the requirement %q is no id of a policy, such as scenario-node-drain", id)
+		}
 	}
 	return nil
 }

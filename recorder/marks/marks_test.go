@@ -30,9 +30,10 @@ func TestAMarkIsWrittenAsItIsRead(t *testing.T) {
 		`{"phase":"settled"}`: {Phase: Settled},
 		`{"cluster":"ds/pg","note":"n","phase":"spec","requirement":"policy-bounds","side":"end",` +
 			`"time":"2026-11-22T02:08:29.000000916Z","until":"2026-11-22T02:08:30.000000916Z"}`: {
-			Phase: Spec, Side: End, Note: "n", Requirement: "policy-bounds", Cluster: "ds/pg",
+			Phase: Spec, Side: End, Note: "n", Requirements: []string{"policy-bounds"}, Cluster: "ds/pg",
 			Time: at, Until: at.Add(time.Second),
 		},
+		`{"requirement":["policy-bounds","no-data-loss"]}`: {Requirements: []string{"policy-bounds", "no-data-loss"}},
 		`{"bytes":734003200,"labels":["a",{"b":null}],"phase":"x"}`: {
 			Phase: "x",
 			More: map[string]any{
@@ -62,6 +63,7 @@ var refusals = map[string]string{
 	`the member "phase"`:        `{"phase": 1}`,
 	`the member "time"`:         `{"phase": "a", "time": "yesterday"}`,
 	"is no id of a policy":      `{"requirement": "Node Drain"}`,
+	`member "requirement"`:      `{"requirement": 7}`,
 	"use begin, retry or end":   `{"phase": "spec", "side": "start"}`,
 	"is not namespace/name":     `{"phase": "a", "cluster": "pg"}`,
 	"until needs a time":        `{"phase": "a", "until": "2026-11-22T02:08:29Z"}`,

@@ -162,7 +162,7 @@
 //
 // Seal writes the last block, one chunk per dictionary, the certificate and the
 // digest, and compacts the file into a new one that replaces it by rename. A
-// sealed trace is never written again.
+// sealed trace is never written again; Amend copies one to append to the copy.
 //
 // # Recovery
 //

@@ -192,6 +192,16 @@ type Run struct {
 	// Redactions are the rules by which values were taken out before they were
 	// recorded.
 	Redactions []Redaction `json:"redactions,omitempty"`
+
+	// Amendments say what was added to a copy of a sealed trace, see Amend.
+	Amendments []Amendment `json:"amendments,omitempty"`
+}
+
+// Amendment is what was added to a copy of a sealed trace.
+type Amendment struct {
+	Of    string `json:"of"`    // digest of the trace that was copied
+	Added string `json:"added"` // what, in words
+	Tool  string `json:"tool"`  // program and version that did it
 }
 
 // Redaction is a rule of package redact, and what it did.
