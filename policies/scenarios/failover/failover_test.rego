@@ -42,7 +42,7 @@ test_held[kind] if {
 
 test_vacuous if {
 	_judge({"operations": []}) == _nothing
-	_judge({"kind": "primary_restart", "elections": [_election({"to": "pg-3"})]}) == _nothing
+	_judge({"kind": "primary_restart", "elections": [_election({"target": "pg-3"})]}) == _nothing
 }
 
 test_expansions[name] if {

@@ -67,11 +67,11 @@ _grown(claim) if claim.open
 _grown(claim) if claim.effective > 0
 
 # What is right: of the others, of the status, or of a block that asks for more.
-_sizes(claim, specs) := (({claim.peak, claim.effective} | _around(claim)) | {size |
+_sizes(claim, specs) := ({claim.peak, claim.effective} | _around(claim)) | {size |
 	some spec in specs
 	size := max([spec.request, spec.size])
 	size > claim.peak
-}) - {0}
+}
 
 # The sizes of the others and of the status shortly before and after.
 _around(claim) := {size |

@@ -202,3 +202,16 @@ test_groups_are_told_by_role_and_tablespace[name] if {
 	other := story.group(object.union(change, {"specs": [fixture.spec({"request": 3 * _g})], "spans": []}))
 	_words({"storage": [other, _small.storage[0]]}) == {"violated": set(), "unknown": set()}
 }
+
+# The block changes once more at 100 s.
+test_a_later_change_is_uncertain_too if {
+	specs := [
+		fixture.spec({"seq": 20, "ns": 20 * _s, "until_ns": 100 * _s, "request": 2 * _g}),
+		fixture.spec({"seq": 60, "ns": 100 * _s, "request": _g}),
+	]
+	step := {"ns": 101 * _s, "not_before_ns": 101 * _s}
+	group := object.union(_small.storage[0], {"specs": specs})
+	_words(object.union({"storage": [group]}, _shrink({}, step))) == {
+		"violated": set(), "unknown": {"order_uncertain"},
+	}
+}

@@ -199,3 +199,15 @@ test_order_without_the_block_before[name] if {
 		"violated": case.violated, "unknown": case.unknown,
 	}
 }
+
+# The block changes once more at 100 s.
+test_a_later_change_is_uncertain_too if {
+	specs := [
+		fixture.spec({"seq": 20, "ns": 20 * _s, "until_ns": 100 * _s}),
+		fixture.spec({"seq": 60, "ns": 100 * _s, "limit": _g}),
+	]
+	request := fixture.request(61, 101, {})
+	_words({"storage": [story.group({"specs": specs, "requests": [request]})]}) == {
+		"violated": set(), "unknown": {"order_uncertain"},
+	}
+}
