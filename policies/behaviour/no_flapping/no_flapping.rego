@@ -30,7 +30,7 @@
 #     - doc: results
 #       row: post-growth steady state flapping (P1)
 #   specs:
-#     - post-growth steady state does not cause resize flapping
+#     - verify that post-growth steady state does not cause resize flapping
 package behaviour.no_flapping
 
 import data.lib.spans
@@ -49,13 +49,14 @@ _quiet := {i |
 	not span.disrupted
 }
 
-# A growth that was completed, and watched after it.
-exercised contains {"seq": {span.seq, grown.seq}} if {
+# When the first growth was going on, [ns, seq].
+_first_growth := min([[span.ns, span.seq] | some span in input.spans; span.open])
+
+# A time after a growth in which nothing was going on.
+exercised contains {"seq": {_first_growth[1], run.seq}} if {
 	some run in spans.runs(input.spans, _quiet)
 	run.least_ns >= _limits.watch_ns
-	span := input.spans[run.first]
-	grown := input.spans[run.first - 1]
-	grown.open
+	run.began_ns > _first_growth[0]
 }
 
 _growths := [action.rise | some action in usage.grown(input, "ScheduledGrow", _params)]

@@ -30,6 +30,27 @@ test_watched[name] if {
 		"long enough": {"doc": _watched(160, {}, {}), "want": _held},
 		"not long enough": {"doc": _watched(159, {}, {}), "want": _none},
 		"not after growth": {"doc": _watched(160, {"open": false, "disrupted": true}, {}), "want": _none},
+		"before growth": {
+			"doc": {"spans": [fixture.pressure_span(5, 0, 60, {}), fixture.pressure_span(6, 60, 99, {"open": true})]},
+			"want": _none,
+		},
+		"after growth, and what was broken meanwhile": {
+			"doc": {"spans": [
+				fixture.pressure_span(5, 0, 60, {"open": true}),
+				fixture.pressure_span(6, 60, 99, {"disrupted": true}),
+				fixture.pressure_span(7, 99, 159, {}),
+			]},
+			"want": object.union(_none, {"exercised": {{"seq": {5, 7}}}}),
+		},
+		"after two growths": {
+			"doc": {"spans": [
+				fixture.pressure_span(5, 0, 60, {"open": true}),
+				fixture.pressure_span(6, 60, 119, {}),
+				fixture.pressure_span(7, 119, 130, {"open": true}),
+				fixture.pressure_span(8, 130, 190, {}),
+			]},
+			"want": object.union(_none, {"exercised": {{"seq": {5, 8}}}}),
+		},
 		"while something is broken": {"doc": _watched(160, {}, {"disrupted": true}), "want": _none},
 		"without volumes": {"doc": _watched(160, {}, {"volumes": []}), "want": _none},
 		"of a static group": {

@@ -33,7 +33,8 @@
 #     - doc: results
 #       row: replica scale-up after resize
 #   specs:
-#     - creates new replicas? at effective
+#     - creates new replicas at effective size
+#     - creates new replica at effective operational size
 package behaviour.replica_sizing
 
 import data.lib.rises
