@@ -94,8 +94,8 @@ func (r *recording) filled(from, until float64, used int, grown, end float64) {
 	}
 }
 
-// stays leaves out the growth: nothing is done to the volumes until the end.
-func (r *recording) stays(used int, end float64) {
+// unmoved leaves out the growth: nothing is done to the volumes until the end.
+func (r *recording) unmoved(used int, end float64) {
 	r.endAt(80)
 	r.filled(65, end, used, end, end)
 	r.beat(end)
@@ -159,17 +159,17 @@ func TestBehaviour(t *testing.T) {
 	}{
 		{"growth of which nobody measured the usage", func(*recording) {}, behaves(
 			"emergency-growth: inconclusive no_usage", "growth-on-usage: inconclusive no_usage"), true},
-		{"nothing is needed", func(r *recording) { r.stays(500, 600) }, behaves(), false},
+		{"nothing is needed", func(r *recording) { r.unmoved(500, 600) }, behaves(), false},
 		{"an emergency", func(r *recording) { r.grows("EmergencyGrow", 900) }, behaves(
 			"emergency-growth: held", "growth-on-usage: held", "no-flapping: held"), false},
 		{"planned growth", func(r *recording) { r.grows("ScheduledGrow", 830) }, behaves(
 			"growth-on-usage: held", "no-flapping: held"), false},
-		{"planned growth never comes", func(r *recording) { r.stays(830, 600) }, behaves(
+		{"planned growth never comes", func(r *recording) { r.unmoved(830, 600) }, behaves(
 			"growth-on-usage: violated not_grown"), false},
-		{"planned growth may come yet", func(r *recording) { r.stays(830, 300) }, behaves(
+		{"planned growth may come yet", func(r *recording) { r.unmoved(830, 300) }, behaves(
 			"growth-on-usage: inconclusive pending"), false},
 		{"growth is not needed while usage is seen but rounds to the same size",
-			func(r *recording) { r.stays(790, 600) }, behaves(), false},
+			func(r *recording) { r.unmoved(790, 600) }, behaves(), false},
 		{"the operator says itself that growth is due, and does nothing",
 			func(r *recording) {
 				r.endAt(80)
@@ -198,15 +198,15 @@ func TestBehaviour(t *testing.T) {
 			r.grows("ScheduledGrow", 830)
 			r.resize("1536Mi")
 		}, behaves("growth-on-usage: violated too_small", "no-flapping: held"), false},
-		{"an emergency that nobody acts on", func(r *recording) { r.stays(900, 300) }, behaves(
+		{"an emergency that nobody acts on", func(r *recording) { r.unmoved(900, 300) }, behaves(
 			"emergency-growth: violated not_grown"), false},
 		{"an emergency in a closed window that nobody acts on", func(r *recording) {
 			r.storage(closed)
-			r.stays(900, 300)
+			r.unmoved(900, 300)
 		}, behaves("emergency-growth: violated not_grown"), false},
 		{"an emergency is disabled, and planned growth does not come", func(r *recording) {
 			r.storage(func(block map[string]any) { set(block, false, "emergencyGrow", "enabled") })
-			r.stays(900, 600)
+			r.unmoved(900, 600)
 		}, behaves("growth-on-usage: violated not_grown"), false},
 		{"an emergency by another step", func(r *recording) {
 			r.grows("EmergencyGrow", 900)
@@ -217,16 +217,16 @@ func TestBehaviour(t *testing.T) {
 		{"growth waits for the window", func(r *recording) {
 			r.storage(closed)
 			r.says(waits)
-			r.stays(830, 600)
+			r.unmoved(830, 600)
 		}, behaves("maintenance-window: held"), false},
 		{"growth waits for the window, in silence", func(r *recording) {
 			r.storage(closed)
-			r.stays(830, 600)
+			r.unmoved(830, 600)
 		}, behaves("maintenance-window: violated not_pending"), false},
 		{"growth waits for a window that is not named", func(r *recording) {
 			r.storage(closed)
 			r.says(func(volume map[string]any) { volume["state"] = "PendingGrowth" })
-			r.stays(830, 600)
+			r.unmoved(830, 600)
 		}, behaves("maintenance-window: violated window_not_told"), false},
 		{"growth waits for a window in another time zone", func(r *recording) {
 			r.storage(func(block map[string]any) {
@@ -234,28 +234,28 @@ func TestBehaviour(t *testing.T) {
 				set(block, "America/New_York", "maintenanceWindow", "timezone")
 			})
 			r.says(waits)
-			r.stays(830, 600)
+			r.unmoved(830, 600)
 		}, behaves("maintenance-window: violated window_wrong"), false},
 		{"the window opens, and growth does not come", func(r *recording) {
 			r.storage(func(block map[string]any) { set(block, "0 12 2 * * *", "maintenanceWindow", "schedule") })
 			r.says(func(volume map[string]any) {
 				volume["state"], volume["nextMaintenanceWindow"] = "PendingGrowth", "2026-11-22T02:12:00Z"
 			})
-			r.stays(830, 600)
+			r.unmoved(830, 600)
 		}, behaves("growth-on-usage: violated not_grown", "maintenance-window: held"), false},
 		{"the group is at its limit", func(r *recording) {
 			r.storage(func(block map[string]any) { block["limit"] = "1Gi" })
 			r.says(func(volume map[string]any) { volume["state"] = "AtLimit" })
-			r.stays(830, 600)
+			r.unmoved(830, 600)
 		}, behaves("limit-respected: held"), false},
 		{"the group is at its limit, in silence", func(r *recording) {
 			r.storage(func(block map[string]any) { block["limit"] = "1Gi" })
-			r.stays(830, 600)
+			r.unmoved(830, 600)
 		}, behaves("limit-respected: violated limit_not_told"), false},
 		{"the target is above limit", func(r *recording) {
 			r.storage(func(block map[string]any) { block["limit"] = "1Gi" })
 			r.says(func(volume map[string]any) { volume["state"], volume["targetSize"] = "AtLimit", "2Gi" })
-			r.stays(830, 600)
+			r.unmoved(830, 600)
 		}, behaves("limit-respected: violated target_above_limit"), false},
 		{"growth beyond limit is tried, and refused", func(r *recording) {
 			r.storage(func(block map[string]any) { block["limit"] = "1Gi" })
@@ -266,13 +266,13 @@ func TestBehaviour(t *testing.T) {
 					"namespace": "ds-growth", "pvcName": "pg-1", "currentSize": "1Gi", "targetSize": "2Gi",
 				},
 			})
-			r.stays(830, 600)
+			r.unmoved(830, 600)
 		}, behaves("limit-respected: violated tried_beyond"), false},
 		{"the budget is used up", func(r *recording) {
 			r.says(func(volume map[string]any) { usedUp(volume); volume["state"] = "PendingGrowth" })
-			r.stays(830, 600)
+			r.unmoved(830, 600)
 		}, behaves(), false},
-		{"the budget is used up, in silence", func(r *recording) { r.says(usedUp); r.stays(830, 600) }, behaves(
+		{"the budget is used up, in silence", func(r *recording) { r.says(usedUp); r.unmoved(830, 600) }, behaves(
 			"action-budget: violated exhaustion_not_told"), false},
 		{"the budget is not told", func(r *recording) {
 			r.change("Cluster", "pg", 0, func(o map[string]any) {
@@ -280,11 +280,11 @@ func TestBehaviour(t *testing.T) {
 					set(o, nil, sizing("budget")...)
 				}
 			})
-			r.stays(100, 600)
+			r.unmoved(100, 600)
 		}, behaves("action-budget: violated budget_missing"), false},
 		{"the reserve is given to planned growth", func(r *recording) {
 			r.says(func(volume map[string]any) { volume["budget"] = map[string]any{"availableForPlanned": 4} })
-			r.stays(100, 600)
+			r.unmoved(100, 600)
 		}, behaves("action-budget: violated split_off"), false},
 		{"the count is lost", func(r *recording) {
 			r.grows("EmergencyGrow", 900)
@@ -305,7 +305,7 @@ func TestBehaviour(t *testing.T) {
 					set(o, "1536Mi", "status", "capacity", "storage")
 				}
 			})
-			r.stays(100, 600)
+			r.unmoved(100, 600)
 		}, behaves("initial-sizing: violated above_request"), false},
 		{"a replica is added after the growth", func(r *recording) {
 			r.grows("EmergencyGrow", 900)
@@ -329,7 +329,7 @@ func TestBehaviour(t *testing.T) {
 			"replica-sizing: violated short_capacity"), false},
 		{"a tablespace grows", func(r *recording) { r.grows("EmergencyGrow", 900); r.tablespace("big") }, behaves(
 			"emergency-growth: held", "tablespace-growth: held", "no-flapping: held"), false},
-		{"a tablespace never grows", func(r *recording) { r.stays(830, 600); r.tablespace("big") }, behaves(
+		{"a tablespace never grows", func(r *recording) { r.unmoved(830, 600); r.tablespace("big") }, behaves(
 			"tablespace-growth: violated not_grown"), false},
 		{"the state goes back and forth after the growth", func(r *recording) {
 			r.grows("EmergencyGrow", 900)
