@@ -74,7 +74,7 @@ requirements: golang ## Write docs/requirements.md anew, and fail when a require
 
 .PHONY: track
 track: golang ## Prove docs/track-record.md: every historic bug is found in its trace
-	$(GO) test -count=1 -run 'TestFaultsAreFound|TestTheTrackRecord' ./policies ./docs/strength
+	$(GO) test -count=1 -run 'TestFaultsAreFound|TestDiagnoses|TestTheTrackRecord' ./policies ./docs/strength
 
 .PHONY: fuzz
 fuzz: golang ## Fuzz every parser for FUZZTIME (20s) each

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"maps"
 	"os"
 	"path/filepath"
@@ -105,38 +106,7 @@ func (r *recording) judge() map[string]string {
 // judgeThe asks the same of the policies for which it is true.
 func (r *recording) judgeThe(is func(verdict.Policy) bool) map[string]string {
 	r.t.Helper()
-	slices.SortStableFunc(r.lines, func(a, b map[string]any) int { return when(a).Compare(when(b)) })
-	var text bytes.Buffer
-	encoder := json.NewEncoder(&text)
-	for _, line := range r.lines {
-		if err := encoder.Encode(line); err != nil {
-			r.t.Fatal(err)
-		}
-	}
-	out := filepath.Join(r.t.TempDir(), "x.db")
-	if _, err := watchlog.Import(context.Background(), &text, watchlog.Options{Out: out, Name: "x"}); err != nil {
-		r.t.Fatal(err)
-	}
-	r.insert(out)
-	trail, err := trace.Open(out)
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	defer trail.Close()
-	documents, err := views.Project(trail, views.Names())
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	inputs := make([]policy.Document, len(documents))
-	for i, d := range documents {
-		if inputs[i], err = policy.NewDocument(d.View, d.Entity, d.Value); err != nil {
-			r.t.Fatal(err)
-		}
-	}
-	judgements, err := loaded().Evaluate(context.Background(), inputs)
-	if err != nil {
-		r.t.Fatal(err)
-	}
+	judgements := r.evaluate(views.Names()...)
 	got := map[string]string{}
 	for _, p := range judgements.Policies {
 		for _, e := range p.Errors {
@@ -157,6 +127,57 @@ func (r *recording) judgeThe(is func(verdict.Policy) bool) map[string]string {
 		got[p.ID] = strings.Join(append([]string{p.Verdict.String()}, slices.Sorted(maps.Keys(words))...), " ")
 	}
 	return got
+}
+
+// evaluate imports the lines and asks all policies about the documents of views.
+func (r *recording) evaluate(names ...string) policy.Judgement {
+	r.t.Helper()
+	slices.SortStableFunc(r.lines, func(a, b map[string]any) int { return when(a).Compare(when(b)) })
+	var text bytes.Buffer
+	encoder := json.NewEncoder(&text)
+	for _, line := range r.lines {
+		if err := encoder.Encode(line); err != nil {
+			r.t.Fatal(err)
+		}
+	}
+	out := imported(r.t, &text)
+	r.insert(out)
+	return evaluate(r.t, out, names...)
+}
+
+// imported makes a trace of a watch log.
+func imported(t *testing.T, log io.Reader) string {
+	t.Helper()
+	out := filepath.Join(t.TempDir(), "x.db")
+	if _, err := watchlog.Import(context.Background(), log, watchlog.Options{Out: out, Name: "x"}); err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// evaluate asks all policies about the documents of views of a trace.
+func evaluate(t *testing.T, path string, names ...string) policy.Judgement {
+	t.Helper()
+	trail, err := trace.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer trail.Close()
+	documents, err := views.Project(trail, names)
+	if err != nil {
+		t.Fatal(err)
+	}
+	inputs := make([]policy.Document, len(documents))
+	for i, d := range documents {
+		if inputs[i], err = policy.NewDocument(d.View, d.Entity, d.Value); err != nil {
+			t.Fatal(err)
+		}
+	}
+	judgements, err := loaded().Evaluate(context.Background(), inputs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return judgements
 }
 
 func when(line map[string]any) time.Time {

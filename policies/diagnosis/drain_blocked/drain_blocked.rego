@@ -61,11 +61,13 @@ _cause(block) := ["foreign_budget", "infrastructure"] if {
 }
 
 _cause(block) := ["own_budget", "product"] if {
+	block.budget.own
 	block.pod.own
 	input.instances != 1
 }
 
 _cause(block) := ["single_instance", "test"] if {
+	block.budget.own
 	block.pod.own
 	input.instances == 1
 }

@@ -49,6 +49,15 @@ test_whose[name] if {
 		"a foreign pod with the cluster's budget": {
 			"pod": _stays(false, [_budget(true, 100, 900)]), "more": {}, "want": set(),
 		},
+		"own, with a budget of somebody else": {
+			"pod": _stays(true, [_budget(false, 100, 900)]), "more": {}, "want": set(),
+		},
+		"the only one, with a budget of somebody else": {
+			"pod": _stays(true, [_budget(false, 100, 900)]), "more": {"instances": 1}, "want": set(),
+		},
+		"a foreign pod with the budget of the only instance": {
+			"pod": _stays(false, [_budget(true, 100, 900)]), "more": {"instances": 1}, "want": set(),
+		},
 		"own": {
 			"pod": _stays(true, [_budget(true, 100, 900)]), "more": {},
 			"want": {["own_budget", "product", 100, 900]},

@@ -17,6 +17,7 @@ test_stages[name] if {
 	some name, case in {
 		"volume, at the limit": {"until": 160, "changes": {}, "want": set()},
 		"volume": {"until": 161, "changes": {}, "want": {"volume"}},
+		"volume, for long": {"until": 300, "changes": {}, "want": {"volume"}},
 		"nobody, at the limit": {"until": 160, "changes": {"stage": "requested"}, "want": set()},
 		"nobody": {"until": 161, "changes": {"stage": "requested"}, "want": {"not_taken_up"}},
 		"file system, at the limit": {"until": 220, "changes": {"stage": "node_pending"}, "want": set()},

@@ -37,7 +37,6 @@ _params := data.params["diagnosis-growth-not-triggered"]
 # The samples by volume that hold in a span.
 _sampled(span) := [object.union(volume, {"used": input.samples[volume.sample].used, "free": free}) |
 	some volume in span.volumes
-	volume.sample >= 0
 	volume.capacity > 0
 	free := input.samples[volume.sample].available
 ]
@@ -59,13 +58,17 @@ _critical(span, spec) if {
 	volume.free <= spec.critical_free
 }
 
-_status(span) := input.statuses[span.status] if span.status >= 0
+# An index of -1 is that of no status.
+_status(span) := input.statuses[span.status]
 
-_status(span) := {"present": false, "state": "", "has_budget": false, "planned": 0, "emergency": 0} if span.status < 0
+_state(span) := _status(span).state if {
+	_status(span)
+} else := ""
 
-_blind(status) if not status.present
-
-_blind(status) if status.state in {"", "WaitingForDiskStatus"}
+_knows(span) if {
+	_status(span).present
+	not _state(span) in {"", "WaitingForDiskStatus"}
+}
 
 _left(status, true) := status.planned + status.emergency
 
@@ -74,7 +77,7 @@ _left(status, false) := status.planned
 _reason(span, spec, critical) := "at_limit" if {
 	span.peak >= spec.limit
 } else := "no_disk_status" if {
-	_blind(_status(span))
+	not _knows(span)
 } else := "window_closed" if {
 	not critical
 	not span.window_open
@@ -91,7 +94,6 @@ _is_critical(span, spec) if {
 _reasons := {i: _reason(span, spec, _is_critical(span, spec)) |
 	input.role != "PG_WAL"
 	some i, span in input.spans
-	span.spec >= 0
 	spec := input.specs[span.spec]
 	spec.mode == "dynamic"
 	not span.open
@@ -105,7 +107,7 @@ _classes := {
 
 blame contains {
 	"class": class, "reason": reason, "seq": {run.seq}, "from_ns": run.began_ns, "until_ns": run.ended_ns,
-	"state": _status(input.spans[run.final]).state, "peak_bytes": input.spans[run.final].peak,
+	"state": _state(input.spans[run.final]), "peak_bytes": input.spans[run.final].peak,
 	"used_bytes": max([volume.used | some volume in _sampled(input.spans[run.final])]),
 } if {
 	some reason, class in _classes

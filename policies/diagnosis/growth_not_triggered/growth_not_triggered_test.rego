@@ -112,6 +112,9 @@ test_why[name] if {
 		"planned budget left in an emergency": {
 			"changes": object.union(_critical, _budget(1, 0)), "want": {["not_acted", "product"]},
 		},
+		"both left in an emergency": {
+			"changes": object.union(_critical, _budget(1, 1)), "want": {["not_acted", "product"]},
+		},
 		"nothing left in an emergency": {
 			"changes": object.union(_critical, _budget(0, 0)), "want": {["budget_used", "test"]},
 		},
@@ -143,6 +146,7 @@ test_growth_is_due[name] if {
 		"a byte more than it may be": {"samples": [_sample({"used": (8 * _g) + 1})]},
 		"for long enough": {"spans": [_span(100, 221, {})]},
 		"a tablespace": {"role": "PG_TABLESPACE"},
+		"a volume of a byte": {"spans": [_span(100, 300, {"volumes": [_volume({"capacity": 1})]})]},
 		"one of two volumes": {
 			"spans": [_span(100, 300, {"volumes": [_volume({"sample": 1}), _volume({})]})],
 			"samples": [_sample({}), _sample({"used": 1})],

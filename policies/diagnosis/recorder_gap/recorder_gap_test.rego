@@ -49,6 +49,24 @@ test_outages[name] if {
 			],
 			"want": {["api_unavailable", "infrastructure", 100, 300]},
 		},
+		"one inside of another, and one apart": {
+			"outages": [
+				_outage("pods", 100, 200, "EOF"), _outage("nodes", 110, 190, "EOF"), _outage("jobs", 300, 400, "EOF"),
+			],
+			"want": {
+				["api_unavailable", "infrastructure", 100, 200],
+				["api_unavailable", "infrastructure", 300, 400],
+			},
+		},
+		"two that touch, and one apart": {
+			"outages": [
+				_outage("pods", 100, 200, "EOF"), _outage("nodes", 200, 250, "EOF"), _outage("jobs", 300, 400, "EOF"),
+			],
+			"want": {
+				["api_unavailable", "infrastructure", 100, 250],
+				["api_unavailable", "infrastructure", 300, 400],
+			},
+		},
 		"two apart": {
 			"outages": [_outage("pods", 300, 400, "EOF"), _outage("nodes", 100, 200, "EOF")],
 			"want": {

@@ -40,7 +40,11 @@ test_what_took_the_time[name] if {
 		"nothing that is known": {"changes": {}, "want": set()},
 		"the other node": {"changes": {"held_by": "n1"}, "want": {["held_by_node", 100, 300]}},
 		"the other node at first": {
-			"changes": {"held_by": "n1", "released": _m(103, 250), "requested": _m(104, 251), "attached": _m(105, 252)},
+			"changes": {"held_by": "n1", "released": _m(1, 250), "requested": _m(104, 251), "attached": _m(105, 252)},
+			"want": {["held_by_node", 100, 250]},
+		},
+		"the other node at first, and then nobody asks": {
+			"changes": {"held_by": "n1", "released": _m(103, 250)},
 			"want": {["held_by_node", 100, 250]},
 		},
 		"the other node, then the attachment": {
@@ -56,11 +60,11 @@ test_what_took_the_time[name] if {
 			"want": {["held_by_node", 100, 111], ["attaching", 111, 280]},
 		},
 		"a volume of which two nodes may have one attachment each": {
-			"changes": {"held_by": "n1", "released": _m(106, 250), "requested": _m(104, 101), "attached": _m(105, 280)},
+			"changes": {"held_by": "n1", "released": _m(106, 250), "requested": _m(1, 101), "attached": _m(1, 280)},
 			"want": {["attaching", 100, 280]},
 		},
 		"the same, and the other never ends": {
-			"changes": {"held_by": "n1", "requested": _m(104, 101)}, "want": {["attaching", 100, 300]},
+			"changes": {"held_by": "n1", "requested": _m(1, 101)}, "want": {["attaching", 100, 300]},
 		},
 		"an attachment that fails": {
 			"changes": {"errors": [_error("FailedAttachVolume")]}, "want": {["attaching", 100, 300]},
@@ -72,12 +76,15 @@ test_what_took_the_time[name] if {
 			"changes": {"errors": [_error("FailedMount")]}, "want": set(),
 		},
 		"a mount that fails": {
-			"changes": object.union(_asked, {"attached": _m(105, 101), "errors": [_error("FailedMount")]}),
+			"changes": object.union(_asked, {"attached": _m(1, 101), "errors": [_error("FailedMount")]}),
 			"want": {["mounting", 101, 300]},
 		},
 		"a device that cannot be mapped": {
 			"changes": object.union(_asked, {"attached": _m(105, 50), "errors": [_error("FailedMapVolume")]}),
 			"want": {["mounting", 100, 300]},
+		},
+		"an attachment that fails at first": {
+			"changes": {"attached": _m(105, 105), "errors": [_error("FailedAttachVolume")]}, "want": set(),
 		},
 		"a mount of which nobody complains": {"changes": {"attached": _m(105, 101)}, "want": set()},
 	}
