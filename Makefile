@@ -14,7 +14,7 @@ GOPACKAGE := ./...
 
 .PHONY: help
 help: ## Show the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: build ## Record a replayed real run in a real API server and judge it
@@ -61,6 +61,13 @@ bench: golang ## Measure, and write docs/performance.md anew
 scale: golang ## Kill nodes of a JetStream cluster under load, and write docs/scale.md anew
 	$(GO) run ./docs/scale >docs/scale.md.new
 	mv docs/scale.md.new docs/scale.md
+
+.PHONY: fault-suite
+fault-suite: build ## Record under every fault for half an hour, and write docs/reliability.md anew
+	cd $(LAB) && $(GO) build -o ../../bin/ ./faults/informer ./faults/stepped \
+		k8s.io/kubernetes/cmd/kubectl github.com/nats-io/nats-server/v2
+	bin/lab faults >docs/reliability.md.new
+	mv docs/reliability.md.new docs/reliability.md
 
 .PHONY: mutate
 mutate: golang ## Make mistakes on purpose, and write docs/policy-strength.md anew

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -16,8 +17,7 @@ import (
 
 func newFaultsCommand() *cobra.Command {
 	o := faults.Options{}
-	var rows, programs string
-	var cost bool
+	var rows, programs, parts string
 	cmd := &cobra.Command{
 		Use:   "faults",
 		Short: "Record under faults, and judge the records by etcd's own revisions",
@@ -42,7 +42,7 @@ Every row has a cluster of its own. The full run takes about 25 minutes.`,
 			if o.Programs, err = findPrograms(programs); err != nil {
 				return err
 			}
-			return runFaults(cmd, o, cost)
+			return runFaults(cmd, o, parts)
 		},
 	}
 	flags := cmd.Flags()
@@ -51,7 +51,7 @@ Every row has a cluster of its own. The full run takes about 25 minutes.`,
 	flags.IntVar(&o.Kills, "kills", 200, "how often the programs are killed")
 	flags.Float64Var(&o.Rate, "rate", 100, "versions that are written in a second")
 	flags.Uint64Var(&o.Seed, "seed", 1, "of the random moments")
-	flags.BoolVar(&cost, "cost", false, "only cost")
+	flags.StringVar(&parts, "part", "", "only faults, or only cost (default: both)")
 	flags.BoolVar(&o.Keep, "keep", false, "keep what the programs wrote")
 	flags.StringVar(&o.Dir, "dir", "", "directory for what is written; made when missing (default: a temporary one)")
 	flags.StringVar(&programs, "programs", "",
@@ -80,7 +80,7 @@ func findPrograms(dir string) (p faults.Programs, err error) {
 	return p, nil
 }
 
-func runFaults(cmd *cobra.Command, o faults.Options, cost bool) (err error) {
+func runFaults(cmd *cobra.Command, o faults.Options, parts string) (err error) {
 	if o.Dir == "" {
 		o.Dir, err = os.MkdirTemp("", "hindsight-faults-")
 	} else {
@@ -93,20 +93,24 @@ func runFaults(cmd *cobra.Command, o faults.Options, cost bool) (err error) {
 		return err
 	}
 	o.Progress = cmd.ErrOrStderr()
-	if cost {
-		c, err := faults.Measure(cmd.Context(), o)
-		fmt.Printf("%+v\n", c)
-		return err
+	report := faults.Report{Options: o, Began: time.Now()}
+	if parts != "cost" {
+		if report, err = faults.Run(cmd.Context(), o); err != nil {
+			return err
+		}
 	}
-	results, err := faults.Run(cmd.Context(), o)
-	if err != nil {
-		return err
+	if parts != "faults" {
+		costs, err := faults.Measure(cmd.Context(), o)
+		if err != nil {
+			return err
+		}
+		report.Costs = &costs
 	}
-	if err := faults.WriteTable(cmd.OutOrStdout(), results); err != nil {
+	if err := report.Write(cmd.OutOrStdout()); err != nil {
 		return err
 	}
 	var missed []string
-	for _, r := range results {
+	for _, r := range report.Results {
 		missed = append(missed, r.Failures()...)
 	}
 	if len(missed) > 0 {

@@ -29,10 +29,11 @@ type Costs struct {
 	// From etcd's word to the receipt by the recorder, and from there to the disk.
 	ToReceipt, ToDisk Lag
 
-	Backlog  int           // versions of the backlog
-	Drained  time.Duration // from the receipt of the first to all of them durable
-	Durable  float64       // versions per second
-	Verified bool          // every version of the backlog is in the trace
+	Backlog    int           // versions of the backlog
+	Drained    time.Duration // from the receipt of the first to all of them durable
+	Durable    float64       // versions per second
+	BacklogCPU time.Duration // of the recorder, per version of the backlog
+	Verified   bool          // every version of the backlog is in the trace
 }
 
 // Lag is a delay.
@@ -222,6 +223,7 @@ func (s *stage) backlog(ctx context.Context, r *recorder, c *Costs) error {
 	if err != nil {
 		return err
 	}
+	used := usedBy(r)
 	s.proxy.up()
 	for {
 		has, err := objectEvents(r.file)
@@ -236,6 +238,7 @@ func (s *stage) backlog(ctx context.Context, r *recorder, c *Costs) error {
 		}
 	}
 	durable := time.Now()
+	c.BacklogCPU = (usedBy(r) - used) / time.Duration(c.Backlog)
 	if err := s.dismiss(ctx); err != nil {
 		return err
 	}

@@ -28,7 +28,7 @@
 //
 //   - how many of the versions it has, with the content that etcd has; of all, and
 //     of those that history still held: a version does not count there if it was
-//     written during a fault (or less than 2 s before) and the API server, asked
+//     written during a fault (or less than 5 s before) and the API server, asked
 //     past all faults when it was over, could not be watched from before it;
 //   - missing versions that lie in no gap that the program declares (recall), and
 //     gaps that it declares although the server still had the history (precision);

@@ -2,7 +2,6 @@ package faults
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -203,12 +202,12 @@ func (p *process) end(timeout time.Duration) error {
 	return nil
 }
 
-// lastWords is the last line that it has said, and how it ended.
+// lastWords is how it ended, and the last line that it has said.
 func (p *process) lastWords() string {
 	lines := strings.Split(strings.TrimSpace(p.stderr.String()), "\n")
-	var exit *exec.ExitError
-	if errors.As(p.err, &exit) {
-		return fmt.Sprintf("%v: %s", exit, lines[len(lines)-1])
+	last := lines[len(lines)-1]
+	if last == "" {
+		last = "without a word"
 	}
-	return lines[len(lines)-1]
+	return fmt.Sprintf("%v, %s", p.cmd.ProcessState, last)
 }

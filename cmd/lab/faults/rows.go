@@ -361,7 +361,7 @@ func fillDisk(ctx context.Context, s *stage) error {
 		for _, p := range s.programs {
 			for _, q := range p.processes() {
 				if !q.running() {
-					s.note(p.name(), "ended: %s", q.lastWords())
+					s.note(p.name(), "%s", q.lastWords())
 				}
 			}
 		}

@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -179,8 +180,13 @@ func (s *stage) during(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// receipt is how long a version may be on its way to a healthy program.
-const receipt = 2 * time.Second
+// receipt is how long programs have for what is on its way to them in the end,
+// and slack how long before a fault a version may be written that a program on a
+// busy machine has not received when the fault begins.
+const (
+	receipt = 2 * time.Second
+	slack   = 5 * time.Second
+)
 
 // revisionAt returns the latest revision that was known at a moment.
 func (s *stage) revisionAt(at time.Time) (revision uint64) {
@@ -200,7 +206,7 @@ func (s *stage) expired(ctx context.Context, since time.Time, floor uint64) erro
 	if err != nil {
 		return err
 	}
-	e := expiry{from: s.revisionAt(since.Add(-receipt)), to: to, floors: map[string]uint64{}}
+	e := expiry{from: s.revisionAt(since.Add(-slack)), to: to, floors: map[string]uint64{}}
 	for _, t := range s.targets {
 		f := floor
 		if f == 0 {
@@ -269,5 +275,7 @@ var oldest = regexp.MustCompile(`^too old resource version: \d+ \((\d+)\)$`)
 func (s *stage) note(program, format string, args ...any) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.notes[program] = append(s.notes[program], fmt.Sprintf(format, args...))
+	if text := fmt.Sprintf(format, args...); !slices.Contains(s.notes[program], text) {
+		s.notes[program] = append(s.notes[program], text)
+	}
 }

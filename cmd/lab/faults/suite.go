@@ -35,12 +35,14 @@ type Result struct {
 	ID      string
 	Title   string
 	Skipped string             // why the row was not run
+	Broken  string             // why it came to no end
 	Expired bool               // history was gone after a fault
 	Acked   int                // events that a killed or stopped recorder had made durable
 	Lost    int                // of these, not there in the end
 	Order   []string           // of the programs
 	By      map[string]Figures // by program
 	Took    time.Duration
+	Load    float64 // average of the machine, in its last minute
 }
 
 // memoryBound is what the recorder may use at most, whatever happens.
@@ -48,6 +50,9 @@ const memoryBound = 256 << 20
 
 // Failures says which bars the recorder has missed.
 func (r Result) Failures() (missed []string) {
+	if r.Broken != "" {
+		return []string{r.ID + ": " + r.Broken}
+	}
 	f, ok := r.By[nameRecorder]
 	if !ok {
 		return nil
@@ -70,11 +75,13 @@ func (r Result) Failures() (missed []string) {
 }
 
 // Run runs the suite, row after row, each in a cluster of its own.
-func Run(ctx context.Context, o Options) ([]Result, error) {
+func Run(ctx context.Context, o Options) (Report, error) {
+	report := Report{Options: o, Began: time.Now()}
 	h, err := openHistory(ctx)
 	if err != nil {
-		return nil, err
+		return report, err
 	}
+	report.Size = h.size()
 	var wanted []row
 	for _, r := range rows {
 		if (!o.Quick || r.quick) && (o.Rows == nil || o.Rows.MatchString(r.id)) {
@@ -91,8 +98,11 @@ func Run(ctx context.Context, o Options) ([]Result, error) {
 				return context.Cause(ctx)
 			}
 			result, err := runRow(ctx, &o, r, h)
+			if ctx.Err() != nil {
+				return context.Cause(ctx)
+			}
 			if err != nil {
-				return fmt.Errorf("%s: %w", r.id, err)
+				result.Broken = err.Error()
 			}
 			results[i] = result
 			mu.Lock()
@@ -101,7 +111,9 @@ func Run(ctx context.Context, o Options) ([]Result, error) {
 			return nil
 		})
 	}
-	return results, all.Wait()
+	err = all.Wait()
+	report.Results, report.Took = results, time.Since(report.Began)
+	return report, err
 }
 
 func (r Result) summary() string {
@@ -136,7 +148,7 @@ func runRow(ctx context.Context, o *Options, r row, h *history) (result Result, 
 		for _, clean := range with.cleanup {
 			clean()
 		}
-		result.Took = time.Since(start)
+		result.Took, result.Load = time.Since(start), loadAverage()
 		if err == nil && len(result.Failures()) == 0 && !o.Keep {
 			err = os.RemoveAll(dir)
 		}
@@ -241,7 +253,7 @@ func (s *stage) dismiss(ctx context.Context) error {
 	for _, p := range s.programs {
 		for _, q := range p.processes() {
 			if !q.running() {
-				s.note(p.name(), "had ended: %s", q.lastWords())
+				s.note(p.name(), "%s", q.lastWords())
 			}
 		}
 	}

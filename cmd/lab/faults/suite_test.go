@@ -51,19 +51,19 @@ func (p progress) Write(line []byte) (int, error) {
 // The reduced run of the fault suite: every kind of fault, for seconds instead of
 // minutes, and the recorder meets every bar.
 func TestTheRecorderMeetsEveryBarUnderEveryFault(t *testing.T) {
-	results, err := faults.Run(t.Context(), faults.Options{
+	report, err := faults.Run(t.Context(), faults.Options{
 		Programs: build(t), Quick: true, Rate: 60, Seed: 1, Parallel: 4, Dir: t.TempDir(), Progress: progress{t},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, r := range results {
+	for _, r := range report.Results {
 		for _, missed := range r.Failures() {
 			t.Error(missed)
 		}
 	}
 	var table strings.Builder
-	if err := faults.WriteTable(&table, results); err != nil {
+	if err := faults.WriteTable(&table, report.Results); err != nil {
 		t.Fatal(err)
 	}
 	t.Log("\n" + table.String())

@@ -10,11 +10,15 @@ import (
 func WriteTable(w io.Writer, results []Result) error {
 	var b strings.Builder
 	b.WriteString("| fault | program | versions | recorded | share | of those still held | missing, undeclared | " +
-		"gaps: real / declared | recall | precision | false events | twice | peak memory, MB |\n")
+		"gaps declared / real / lossy | recall | precision | false events | twice | peak memory, MB |\n")
 	b.WriteString("|---|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n")
 	for _, r := range results {
 		if r.Skipped != "" {
 			fmt.Fprintf(&b, "| %s | skipped: %s |%s\n", r.Title, r.Skipped, strings.Repeat(" |", 11))
+			continue
+		}
+		if r.Broken != "" {
+			fmt.Fprintf(&b, "| %s | came to no end |%s\n", r.Title, strings.Repeat(" |", 11))
 			continue
 		}
 		for i, name := range r.Order {
@@ -22,9 +26,9 @@ func WriteTable(w io.Writer, results []Result) error {
 			if i == 0 {
 				title = r.Title
 			}
-			fmt.Fprintf(&b, "| %s | %s | %d | %d | %s | %s | %d | %d / %d | %s | %s | %d | %d | %d |\n",
+			fmt.Fprintf(&b, "| %s | %s | %d | %d | %s | %s | %d | %d / %d / %d | %s | %s | %d | %d | %d |\n",
 				title, name, f.Truth, f.Seen, percent(f.Seen, f.Truth), percent(f.HeldSeen, f.Held), f.Undeclared,
-				f.RealGaps, f.Gaps, ratio(f.Recall()), ratio(f.Precision()), f.False, f.Twice, f.Peak>>20)
+				f.Gaps, f.RealGaps, f.LossyGaps, ratio(f.Recall()), ratio(f.Precision()), f.False, f.Twice, f.Peak>>20)
 		}
 	}
 	_, err := io.WriteString(w, b.String())
