@@ -43,7 +43,7 @@ func (a *attachment) publishEnd(
 	outcomes map[*watch.Stream]watch.Outcome, reason string, code *int,
 ) (cert trace.Certificate, err error) {
 	r := a.rec
-	end := bus.End{Reason: reason, ExitCode: code, Streams: []bus.StreamEnd{}}
+	end := bus.End{Reason: reason, ExitCode: code, Streams: []bus.StreamEnd{}, Redactions: r.rules.Redactions()}
 	cert = trace.Certificate{End: reason, Duration: int64(r.now())}
 	for _, s := range r.streams {
 		e := streamEnd(s, outcomes[s])

@@ -17,22 +17,29 @@ import (
 	"github.com/hindsight-project/hindsight/recorder/trace"
 )
 
-// batches renders what is consumed up to sequence number last: "1-3 lost 4-5 6".
-func batches(t *testing.T, b *Bus, last uint64) string {
+// pieces renders what is consumed up to sequence number last: "1-3 lost 4-5 6-6".
+func pieces(t *testing.T, b *Bus, last uint64) string {
 	t.Helper()
 	var got []string
-	first := uint64(1)
+	first, next := uint64(1), uint64(1) // of what is not rendered, behind it
 	enough := errors.New("enough")
-	err := b.Consume(t.Context(), 0, func(batch Batch) error {
-		if batch.Lost != nil {
-			got = append(got, fmt.Sprintf("lost %d-%d", batch.Lost.First, batch.Lost.Last))
-		} else {
-			got = append(got, fmt.Sprintf("%d-%d", first, batch.Position.Seq))
+	render := func(format string, from, to uint64) {
+		if from <= to {
+			got = append(got, fmt.Sprintf(format, from, to))
 		}
-		if first += uint64(len(batch.Events)); batch.Lost != nil {
-			first = batch.Lost.Last + 1
+		first, next = to+1, to+1
+	}
+	err := b.Consume(t.Context(), 0, func(batch Batch) error {
+		next += uint64(len(batch.Events))
+		if batch.Lost != nil {
+			render("%d-%d", first, next-1)
+			render("lost %d-%d", batch.Lost.First, batch.Lost.Last)
+		}
+		if next-1 != batch.Position.Seq {
+			t.Errorf("%d messages came up to %d", next-1, batch.Position.Seq)
 		}
 		if batch.Position.Seq >= last {
+			render("%d-%d", first, next-1)
 			return enough
 		}
 		return nil
@@ -77,7 +84,7 @@ func TestWhatTheServerHasLostIsDeclared(t *testing.T) {
 			publish(t, b, 1, 10)
 			flushed(t, b, 10)
 			c.lose(t, b.in.stream)
-			if got := batches(t, b, 10); got != c.want {
+			if got := pieces(t, b, 10); got != c.want {
 				t.Errorf("got %q, want %q", got, c.want)
 			}
 		})

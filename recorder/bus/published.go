@@ -67,6 +67,8 @@ type End struct {
 	ExitCode *int        `json:"exit_code,omitempty"`
 	Streams  []StreamEnd `json:"streams"`
 
+	Redactions []trace.Redaction `json:"redactions,omitempty"` // as Run has them, counted
+
 	Time time.Duration `json:"-"` // of its event
 }
 

@@ -190,7 +190,7 @@ func (c *collector) collect(ctx context.Context, id string) {
 	offer, err := c.offer(ctx, id)
 	var f File
 	if err == nil {
-		f, err = c.write(ctx, offer)
+		f, err = c.writeWithRoom(ctx, offer)
 	}
 	if err != nil && ctx.Err() != nil {
 		return

@@ -26,6 +26,9 @@
 // next one after it. The stream is asked about that, both ends and every hole in
 // one answer, before it is believed.
 //
+// While the disk of the files is full, the collector waits for room; what it has
+// not written stays in the streams.
+//
 // # The certificate
 //
 // is the recorder's, as strict as with a file of its own. When a run ends, its

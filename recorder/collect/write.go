@@ -19,10 +19,11 @@ const removeTimeout = 5 * time.Second
 // errEnded ends Consume when the end of the run has come.
 var errEnded = errors.New("the run has ended")
 
-// write follows one run into its file and returns when that is sealed.
-func (c *collector) write(ctx context.Context, offer bus.Offer) (f File, err error) {
+// write follows one run into its file and returns when that is sealed. What there
+// is to say about the file goes to say.
+func (c *collector) write(ctx context.Context, offer bus.Offer, say func(string, ...any)) (f File, err error) {
 	path := c.path(offer.Run.ID)
-	w, err := c.openTrace(path, offer.Published)
+	w, err := openTrace(path, offer.Published, say)
 	if errors.Is(err, trace.ErrSealed) { // and killed before the stream was deleted
 		c.remove(offer)
 		return readSealed(path)
@@ -30,50 +31,78 @@ func (c *collector) write(ctx context.Context, offer bus.Offer) (f File, err err
 	if err != nil {
 		return f, err
 	}
-	defer func() { err = errors.Join(err, w.Close()) }()
-	var end *bus.End
+	end, err := c.consume(ctx, w, offer)
+	if err == nil {
+		f.Certificate, err = seal(w, end)
+	}
+	f.Path, f.Run = path, w.Run()
+	if err = errors.Join(err, w.Close()); err != nil {
+		return f, err
+	}
+	c.remove(offer)
+	return f, nil
+}
+
+// consume writes what the stream of a run has, until the end of the run comes.
+func (c *collector) consume(ctx context.Context, w *trace.Writer, offer bus.Offer) (end bus.End, err error) {
 	err = offer.Source.Consume(ctx, w.Position().Seq, func(b bus.Batch) error {
 		n, _, err := bus.Write(w, b, c.notify)
 		if err != nil {
 			return err
 		}
 		c.wrote(n)
-		if end = b.End; end != nil {
+		if b.End != nil {
+			end = *b.End
 			return errEnded
 		}
 		return nil
 	})
 	switch {
+	case errors.Is(err, errEnded):
+		return end, nil
 	case errors.Is(err, bus.ErrGone):
-		return f, fmt.Errorf("%w before the end of the run had come: was it collected elsewhere?", err)
-	case !errors.Is(err, errEnded):
-		return f, err
+		return end, fmt.Errorf("%w before the end of the run had come: was it collected elsewhere?", err)
 	}
-	if f.Certificate, err = seal(w, *end); err != nil {
-		return f, err
+	return end, err
+}
+
+// roomPause is the time between two attempts to write on a disk that is full.
+const roomPause = time.Second
+
+// writeWithRoom is write, again and again while the disk is full: what has not
+// been written stays in the stream.
+func (c *collector) writeWithRoom(ctx context.Context, offer bus.Offer) (File, error) {
+	for say := c.notify; ; say = func(string, ...any) {} { // once is enough
+		f, err := c.write(ctx, offer, say)
+		if !errors.Is(err, syscall.ENOSPC) && !errors.Is(err, syscall.EDQUOT) {
+			return f, err
+		}
+		say("run %s: the disk is full: %v; waiting for room", offer.Run.ID, err)
+		select {
+		case <-ctx.Done():
+			return f, ctx.Err()
+		case <-time.After(roomPause):
+		}
 	}
-	c.remove(offer)
-	f.Path, f.Run = path, w.Run()
-	return f, nil
 }
 
 // openTrace creates the file of a run, or resumes it where a collector was
 // stopped.
-func (c *collector) openTrace(path string, p bus.Published) (*trace.Writer, error) {
+func openTrace(path string, p bus.Published, say func(string, ...any)) (*trace.Writer, error) {
 	w, err := trace.Resume(path)
 	switch {
 	case errors.Is(err, os.ErrNotExist):
 		if w, err = create(path, p.Run); err != nil {
 			return nil, err
 		}
-		c.notify("collecting %s", path)
+		say("collecting %s", path)
 	case err != nil:
 		return nil, err
 	case w.Run().ID != p.Run.ID:
 		return nil, errors.Join(w.Close(), fmt.Errorf("%s is the recording %s: collect into another directory",
 			path, w.Run().ID))
 	default:
-		c.notify("resuming %s after %d messages", path, w.Position().Seq)
+		say("resuming %s after %d messages", path, w.Position().Seq)
 	}
 	for _, s := range p.Streams {
 		w.Certify(s.Resource, s.Namespace, func(*trace.StreamCert) {})
@@ -137,6 +166,9 @@ func seal(w *trace.Writer, end bus.End) (trace.Certificate, error) {
 	}
 	run := w.Run()
 	run.ExitCode = end.ExitCode
+	if end.Redactions != nil {
+		run.Redactions = end.Redactions
+	}
 	w.SetRun(run)
 	return w.Seal(end.Reason)
 }

@@ -207,7 +207,7 @@ type Amendment struct {
 // Redaction is a rule of package redact, and what it did.
 type Redaction struct {
 	Rule   string `json:"rule"`
-	Values uint64 `json:"values"` // that it took out; 0 where they were not counted: in collected runs
+	Values uint64 `json:"values"` // that it took out; 0 in a collected run that has not ended
 }
 
 // Certificate is the proof of what was seen. The Writer keeps the counters, so
