@@ -97,7 +97,8 @@
 // are documents with caused_by. A pod belongs to a drain when its node was
 // unschedulable as it began to go; to a rollout when its successor is made of
 // something else (its image and the operator's own description of it); to a
-// scaling when its instance does not come back.
+// scaling when its instance does not come back; and to what was done before when it
+// had come back and was never Ready.
 //
 // Expansions are episodes too (growth), and usage that goes over, under and over
 // the threshold again with the data (oscillation): the pressure is what was done.

@@ -54,6 +54,7 @@ type story struct {
 	fold    *clusterFold
 	changes []specChange
 	next    map[*pod]*pod // the next pod of the same instance
+	again   map[*pod]bool // pods that took the place of one of the same instance
 	groups  []volumeGroup
 	health  []healthSpan
 	samples map[string][]samplePoint // of usage, by group
@@ -63,12 +64,14 @@ type story struct {
 }
 
 func (h *history) storyOf(k *cluster) *story {
-	s := &story{stage: h.stageOf(k), fold: h.episodes.of(k), changes: k.specChanges(), next: map[*pod]*pod{},
-		samples: map[string][]samplePoint{}}
+	s := &story{
+		stage: h.stageOf(k), fold: h.episodes.of(k), changes: k.specChanges(),
+		next: map[*pod]*pod{}, again: map[*pod]bool{}, samples: map[string][]samplePoint{},
+	}
 	last := map[string]*pod{}
 	for _, p := range s.pods {
 		if before := last[p.instance]; before != nil {
-			s.next[before] = p
+			s.next[before], s.again[p] = p, true
 		}
 		last[p.instance] = p
 	}
@@ -605,10 +608,12 @@ func (s *story) takenBy(p *pod) *action {
 	})
 }
 
-// podActions finds the pods that were deleted on their own.
+// podActions finds the pods that were deleted on their own. One that came back
+// and was never Ready goes once more because of what was done before.
 func (s *story) podActions() {
 	for _, p := range s.pods {
-		if p.left.isZero() || s.takenBy(p) != nil || s.electedAway(p) {
+		neverBack := s.again[p] && !p.ready.before(p.left)
+		if p.left.isZero() || neverBack || s.takenBy(p) != nil || s.electedAway(p) {
 			continue
 		}
 		d := podDisruptions(p)[0]

@@ -96,6 +96,16 @@ func TestEpisodes(t *testing.T) {
 		{"nothing", func(*story) {}, nil},
 		{"the primary's pod is deleted while the volumes grow", func(s *story) { s.replaced(30, "pg-1", "p1", "p3", "n1") },
 			[]string{"primary_restart#1 pg-1 30s-31s open"}},
+		{"the primary's pod goes again and again, and is never Ready", func(s *story) {
+			waiting := instancePod("pg-1", "n1")
+			merge(waiting, ready("False"))
+			s.put(30, podKind, "pg-1", "p1", leaving).
+				gone(31, podKind, "pg-1", "p1").
+				put(32, podKind, "pg-1", "p3", waiting).
+				gone(33, podKind, "pg-1", "p3").
+				put(34, podKind, "pg-1", "p4", waiting).
+				gone(35, podKind, "pg-1", "p4")
+		}, []string{"primary_restart#1 pg-1 30s-31s open"}},
 		{"a replica's pod is deleted after they grew", func(s *story) { s.replaced(60, "pg-2", "p2", "p3", "n2") },
 			[]string{"replica_restart#1 pg-2 60s-61s"}},
 		{"the primary's pod is deleted, and the other takes over", func(s *story) {
