@@ -91,13 +91,16 @@ func TestAssertions(t *testing.T) {
 				"timing: inconclusive pending")},
 		{"it grows above the limit", "node-drain", func(r *recording) { r.resize("5Gi") },
 			asserted("storage: violated above_limit")},
-		{"the pod is replaced again and again", "node-drain",
+		{"a pod is replaced again and again", "growth",
 			func(r *recording) {
 				for i, uid := range []string{"a", "b", "c"} {
-					r.replacePod("pg-1", 96.5+3*float64(i), uid)
+					r.replace("Pod", "pg-3", 88+3*float64(i), uid, func(o map[string]any) {
+						set(o, map[string]any{"phase": "Pending"}, "status")
+					})
 				}
 			},
-			asserted("functional: inconclusive deleted", "controller: violated pod_replaced_again")},
+			asserted("functional: inconclusive deleted", "controller: violated pod_replaced_again",
+				"timing: inconclusive deleted")},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
