@@ -71,12 +71,30 @@ func (t text) trace(tr verdict.Trace) {
 	t.diagnoses(tr)
 	for _, level := range verdict.Levels() {
 		for _, p := range tr.Policies {
-			if p.Verdict == level && p.Counts() {
+			if p.Verdict == level && level != verdict.Held && p.Counts() {
 				t.policy(p)
 			}
 		}
 	}
+	t.held(tr.Policies)
 	t.uncounted(tr.Policies)
+}
+
+// held tells in a line of each policy that held how much it was put to the test.
+func (t text) held(list []verdict.Policy) {
+	list = slices.DeleteFunc(slices.Clone(list), func(p verdict.Policy) bool { return p.Verdict != verdict.Held })
+	if len(list) > 0 {
+		t.line("")
+	}
+	for _, p := range list {
+		t.line("%s  %s — %s; exercised %s", t.level(p.Verdict), p.ID, p.Title, exercised(p))
+	}
+}
+
+// exercised says how often a policy was exercised, and by how many entities.
+func exercised(p verdict.Policy) string {
+	return fmt.Sprintf("%s, by %d of %d %s", times(p.Exercised, p.Disrupted),
+		p.ExercisedBy, len(p.Entities), plural(len(p.Entities), "entity", "entities"))
 }
 
 // diagnoses names the causes that were found, the longest ones first.
@@ -431,14 +449,13 @@ func (t text) exercise(p verdict.Policy) {
 		}
 		return
 	}
-	t.line("  exercised   %s, by %d of %d %s", times(p.Exercised, p.Disrupted),
-		p.ExercisedBy, len(p.Entities), plural(len(p.Entities), "entity", "entities"))
+	t.line("  exercised   %s", exercised(p))
 	if demand := demand(p); demand != "" {
 		t.line("              an entity needs %s", demand)
 	}
 	told := 0
 	for _, e := range p.Entities {
-		if p.Meets(e) && (p.Verdict == verdict.Held || len(p.Entities) == 1) {
+		if p.Meets(e) && len(p.Entities) == 1 {
 			continue
 		}
 		if told++; told <= namesMax {
