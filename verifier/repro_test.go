@@ -16,6 +16,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"github.com/hindsight-project/hindsight/verifier"
+	"github.com/hindsight-project/hindsight/verifier/policy"
 	"github.com/hindsight-project/hindsight/verifier/verdict"
 	"github.com/hindsight-project/hindsight/verifier/views"
 )
@@ -63,14 +64,13 @@ func derives(t *testing.T, dir string, f verdict.Finding) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := storageSchema(t).Validate(input); err != nil {
+	id, _, _ := strings.Cut(f.ID, "/")
+	p := defaultSet(t).Policy(id)
+	if err := schemaOf(t, p.View).Validate(input); err != nil {
 		t.Errorf("%s: the slice is no document of the view: %v", f.ID, err)
 	}
-	pkg := map[string]string{
-		"policy-bounds": "policy_bounds", "status-coherence": "status_coherence", "idempotency": "idempotency",
-	}[strings.SplitN(f.ID, "/", 2)[0]]
 	results, err := rego.New(
-		rego.Query("data.invariants."+pkg+".violation"), rego.Input(input),
+		rego.Query(p.Package()+".violation"), rego.Input(input),
 		rego.Load([]string{filepath.Join(dir, "policies"), filepath.Join(dir, "data.json")}, nil),
 	).Eval(context.Background())
 	if err != nil {
@@ -82,19 +82,18 @@ func derives(t *testing.T, dir string, f verdict.Finding) {
 	}
 }
 
-// storageSchema is the schema of the view that all findings here come from.
-func storageSchema(t *testing.T) *jsonschema.Schema {
+func schemaOf(t *testing.T, view string) *jsonschema.Schema {
 	t.Helper()
-	text, _ := views.Schema("storage")
+	text, _ := views.Schema(view)
 	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
 	if err != nil {
 		t.Fatal(err)
 	}
 	c := jsonschema.NewCompiler()
-	if err := c.AddResource("storage.json", doc); err != nil {
+	if err := c.AddResource(view+".json", doc); err != nil {
 		t.Fatal(err)
 	}
-	schema, err := c.Compile("storage.json")
+	schema, err := c.Compile(view+".json")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -123,7 +122,7 @@ func TestReproductionsGiveTheFindingWithOPAAlone(t *testing.T) {
 // A test that can only pass proves nothing.
 func TestReproductionFailsWhereThePolicyIsAnother(t *testing.T) {
 	file := faulty(t)
-	dir := reproduce(t, file, idOf(t, file, "above_limit"), false)
+	dir := reproduce(t, file, idOf(t, file, "policy-bounds", "above_limit"), false)
 	source := filepath.Join(dir, "policies", "invariants", "policy_bounds", "policy_bounds.rego")
 	text, err := os.ReadFile(source)
 	if err != nil {
@@ -139,12 +138,12 @@ func TestReproductionFailsWhereThePolicyIsAnother(t *testing.T) {
 	}
 }
 
-func idOf(t *testing.T, file, code string) string {
+func idOf(t *testing.T, file, policy, code string) string {
 	t.Helper()
 	all := findings(check(t, verifier.Options{}, file))
-	i := slices.IndexFunc(all, func(f verdict.Finding) bool { return f.Code == code })
+	i := slices.IndexFunc(all, func(f verdict.Finding) bool { return strings.HasPrefix(f.ID, policy+"/"+code+"/") })
 	if i < 0 {
-		t.Fatalf("no finding %s", code)
+		t.Fatalf("no finding %s of %s", code, policy)
 	}
 	return all[i].ID
 }
@@ -155,7 +154,7 @@ func TestScriptOfAReproductionRunsWithOPA(t *testing.T) {
 		t.Skipf("go tool opa cannot be built here: %v", err)
 	}
 	file := faulty(t)
-	dir := reproduce(t, file, idOf(t, file, "above_limit"), false)
+	dir := reproduce(t, file, idOf(t, file, "policy-bounds", "above_limit"), false)
 	cmd := exec.Command(filepath.Join(dir, "run.sh"))
 	cmd.Env = append(os.Environ(), "OPA="+strings.TrimSpace(string(out)))
 	text, err := cmd.CombinedOutput()
@@ -167,7 +166,7 @@ func TestScriptOfAReproductionRunsWithOPA(t *testing.T) {
 
 func TestReproductionIsTheSameTwice(t *testing.T) {
 	file := faulty(t)
-	id := idOf(t, file, "above_limit")
+	id := idOf(t, file, "policy-bounds", "above_limit")
 	first, second := reproduce(t, file, id, false), reproduce(t, file, id, false)
 	for _, name := range []string{"input.json", "data.json", "repro_test.rego", "run.sh"} {
 		a, errA := os.ReadFile(filepath.Join(first, name))
@@ -187,4 +186,14 @@ func TestUnknownFindingNamesThoseThatExist(t *testing.T) {
 		!strings.Contains(err.Error(), "there is no finding in this trace") {
 		t.Errorf("got %v", err)
 	}
+}
+
+// defaultSet is the built-in policies.
+func defaultSet(t *testing.T) *policy.Set {
+	t.Helper()
+	set, err := verifier.LoadPolicies(verifier.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return set
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"runtime"
 	"slices"
+	"sync"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 	"golang.org/x/sync/errgroup"
@@ -18,7 +19,8 @@ var paramsRef = ast.MustParseRef("data.params")
 // compile compiles every policy with the libraries that it needs and prepares
 // its query. Each has a compiler of its own: OPA stops at the first stage that
 // fails, so that a mistake in one policy would hide those in the others, and
-// separate ones compile side by side.
+// separate ones compile side by side. Of a set that was checked before, a policy is
+// compiled when it is first asked: most traces ask a part only.
 func compile(sources []source, params map[string]any, o Options, problems *Problems) {
 	capabilities := Capabilities()
 	if len(problems.List) > 0 { // forbidden calls are told already, with better words
@@ -34,20 +36,31 @@ func compile(sources []source, params map[string]any, o Options, problems *Probl
 	for _, s := range sources {
 		units = append(units, closure(s, libs))
 	}
-	found := make([]Problems, len(units))
-	inParallel(len(units), func(i int) {
-		compiler := newCompiler(units[i], params, o, capabilities)
-		if compiler.Failed() {
-			found[i].addError("", compiler.Errors)
-		} else if p := units[i][0].policy; p != nil {
-			for _, s := range units[i] {
+	ready := make([]func() Problems, len(units))
+	for i, unit := range units {
+		ready[i] = sync.OnceValue(func() (found Problems) {
+			compiler := newCompiler(unit, params, o, capabilities)
+			if compiler.Failed() {
+				found.addError("", compiler.Errors)
+			} else if p := unit[0].policy; p != nil {
+				p.prepare(compiler, &found)
+			}
+			_ = found.err() // brings them in order, once
+			return found
+		})
+		if p := unit[0].policy; p != nil {
+			p.ready = ready[i]
+			for _, s := range unit {
 				p.Sources = append(p.Sources, File{Name: s.file, Text: string(s.text)})
 			}
-			p.prepare(compiler, &found[i])
 		}
-	})
-	for _, p := range found {
-		problems.List = append(problems.List, p.List...)
+	}
+	if o.Checked && len(problems.List) == 0 {
+		return
+	}
+	inParallel(len(units), func(i int) { ready[i]() })
+	for i := range units {
+		problems.List = append(problems.List, ready[i]().List...)
 	}
 }
 
@@ -98,8 +111,17 @@ func inParallel(n int, do func(i int)) {
 }
 
 // newCompiler compiles the files strictly, type-checked against the schemas of
-// their views and of the parameters.
+// their views and of the parameters, unless that was done before.
 func newCompiler(sources []source, params map[string]any, o Options, c *ast.Capabilities) *ast.Compiler {
+	if o.Checked {
+		modules := make(map[string]*ast.Module, len(sources))
+		for _, s := range sources {
+			modules[s.file] = s.module
+		}
+		compiler := ast.NewCompiler().WithCapabilities(c)
+		compiler.Compile(modules)
+		return compiler
+	}
 	schemas := ast.NewSchemaSet()
 	schemas.Put(schemaRef(paramsSchemaName), paramsSchema(params))
 	modules := make(map[string]*ast.Module, len(sources))

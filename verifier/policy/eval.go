@@ -141,6 +141,9 @@ func (s *Set) query(
 			found, err = nil, fmt.Errorf("%s: the evaluation panicked: %v", p.File, cause)
 		}
 	}()
+	if problems := p.ready(); len(problems.List) > 0 {
+		return nil, errors.New(problems.Error())
+	}
 	cancel := topdown.NewCancel()
 	defer time.AfterFunc(s.timeout, cancel.Cancel).Stop()
 	query := topdown.NewQuery(p.query).

@@ -38,7 +38,8 @@ type Policy struct {
 	lines map[string]int  // "violation/<code>", "unknown/<reason>"; "" is the first violation
 	query ast.Body        // compiled; yields the public rules as one object
 
-	compiler *ast.Compiler // of this policy and the libraries that it needs
+	compiler *ast.Compiler   // of this policy and the libraries that it needs
+	ready    func() Problems // compiles it, once
 }
 
 // Options says how to load a set of policies.
@@ -47,6 +48,10 @@ type Options struct {
 	CIClass string   // profile of params.yaml; empty: medium
 	Params  []string // overrides, key.name=value
 	Only    []string // ids of the policies to evaluate; empty: all
+
+	// Checked says that the set passed Load without Checked, with these parameters'
+	// names: its types are not checked again.
+	Checked bool
 
 	// Timeout is how long one policy may think about one document; 0: DefaultTimeout.
 	Timeout time.Duration
