@@ -93,7 +93,7 @@ func schemaOf(t *testing.T, view string) *jsonschema.Schema {
 	if err := c.AddResource(view+".json", doc); err != nil {
 		t.Fatal(err)
 	}
-	schema, err := c.Compile(view+".json")
+	schema, err := c.Compile(view + ".json")
 	if err != nil {
 		t.Fatal(err)
 	}
