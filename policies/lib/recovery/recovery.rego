@@ -192,17 +192,30 @@ unwell(episode) := {i |
 	some i, span in episode.health
 	span.seen
 	not _is_laid_up(span)
-	not _is_well(span)
+	not _is_well(episode, span)
+}
+
+# METADATA
+# description: Whether pods of the cluster were recorded.
+sees_pods(episode) if {
+	some span in episode.health
+	count(span.pods) + count(span.terminating) > 0
 }
 
 _is_laid_up(span) if span.hibernated
 
 _is_laid_up(span) if span.fenced
 
-_is_well(span) if {
+_is_well(episode, span) if {
 	span.phase == "Cluster in healthy state"
 	span.ready == "True"
 	span.ready_instances == span.wanted
+	_has_pods(episode, span)
+}
+
+_has_pods(episode, _) if not sees_pods(episode)
+
+_has_pods(_, span) if {
 	count(span.ready_pods) == span.wanted
 	count(span.terminating) == 0
 }

@@ -310,3 +310,13 @@ test_nothing_is_said_of_wal if {
 		"spans": [span(60, 60, 10000, {})],
 	})) == set()
 }
+
+test_without_pods_the_status_is_believed[name] if {
+	some name, case in {
+		"no pods": {"change": {"pods": [], "ready_pods": []}, "want": set()},
+		"no pods, not ready": {"change": {"pods": [], "ready_pods": [], "ready": "False"}, "want": {0}},
+		"one pod": {"change": {"pods": ["pg-1"], "ready_pods": []}, "want": {0}},
+		"one that goes": {"change": {"pods": [], "ready_pods": [], "terminating": ["pg-1"]}, "want": {0}},
+	}
+	recovery.unwell(episode({"health": [health(20, 20, 10000, case.change)]})) == case.want
+}

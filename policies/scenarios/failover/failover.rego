@@ -36,6 +36,7 @@
 #     deleted: the cluster was deleted before the time was over
 #     gap: events are missing just where the answer may have been
 #     clock: the moments are not known exactly enough to say whether it was in time
+#     pods_unseen: no pod of the cluster was recorded
 #   demand: declared
 #   rows:
 #     - doc: requirements
@@ -117,8 +118,14 @@ _settles(code, election, answers, allowed) := recovery.judge(input, {
 
 _pods := [_settles("primary_not_ready", election, ready, data.params.scenarios.ready_ns) |
 	some election in _changed
+	recovery.sees_pods(input)
 	ready := [span | some span in _since(election); span.current_primary in span.ready_pods]
 ]
+
+unknown contains {"reason": "pods_unseen", "code": "primary_not_ready", "seq": {election.seq}} if {
+	some election in _changed
+	not recovery.sees_pods(input)
+}
 
 # A status that is late may tell of the timeline later; it may also have told before.
 _timelines := [_settles("timeline_off", election, risen, data.params.time.status_grace_ns) |

@@ -289,3 +289,13 @@ test_a_primary_without_a_pod_is_a_row if {
 		"from_ns": 28 * _s, "until_ns": 629 * _s, "subject": "pg-2",
 	}}
 }
+
+test_without_pods_nothing_is_known_of_them if {
+	some_pods := _judge(_stands(9000, "trace_end", {}, {"pods": [], "ready_pods": []}))
+	{row.code | some row in some_pods.violation} == {"primary_not_ready"}
+	none := _judge({"operations": [], "health": [
+		story.health(28, 28, 10000, object.union(_elected, {"pods": [], "ready_pods": [], "last": true})),
+	]})
+	none.violation == set()
+	none.unknown == {{"reason": "pods_unseen", "code": "primary_not_ready", "seq": {20}}}
+}
