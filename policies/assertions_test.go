@@ -34,7 +34,8 @@ func asserted(changes ...string) map[string]string {
 
 // The assertions of every scenario, as it should be and with what may be wrong.
 func TestAssertions(t *testing.T) {
-	unjudged := asserted("functional: vacuous", "storage: vacuous", "data: vacuous", "controller: vacuous", "timing: vacuous")
+	unjudged := asserted("functional: vacuous", "storage: vacuous", "data: vacuous", "controller: vacuous",
+		"timing: vacuous")
 	tests := []struct {
 		name   string
 		from   string

@@ -11,15 +11,6 @@ import (
 	"github.com/hindsight-project/hindsight/recorder/trace"
 )
 
-var (
-	backupKind = trace.Resource{
-		Group: "postgresql.cnpg.io", Version: "v1", Resource: "backups", Kind: "Backup",
-	}
-	snapshotKind = trace.Resource{
-		Group: "snapshot.storage.k8s.io", Version: "v1", Resource: "volumesnapshots", Kind: "VolumeSnapshot",
-	}
-)
-
 // cast is a healthy cluster of two whose volumes grow from 20 s to 50 s.
 func cast(t *testing.T) *story {
 	return tell(t).

@@ -248,7 +248,10 @@ test_pods[name] if {
 		"three times by eviction": {"pods": _pods([20, 40, 60], {"reason": "EvictionByEvictionAPI"}), "found": set()},
 		"three times from a node that is drained": {"pods": _pods([20, 40, 60], {"cordoned": true}), "found": set()},
 		"of three instances": {
-			"pods": array.concat(_pods([20], {}), array.concat(_pods([40], {"instance": "pg-2"}), _pods([60], {"instance": "pg-3"}))),
+			"pods": array.concat(
+				_pods([20], {}),
+				array.concat(_pods([40], {"instance": "pg-2"}), _pods([60], {"instance": "pg-3"})),
+			),
 			"found": set(),
 		},
 	}

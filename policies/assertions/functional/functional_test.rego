@@ -68,7 +68,10 @@ test_functional[name] if {
 				fixture.unsteady(20, 20, 100, {}), fixture.health(100, 100, 200, {}),
 				fixture.unsteady(200, 200, 2601, {}), fixture.health(300, 2601, 10000, {"last": true}),
 			]},
-			"want": fixture.judgement({_late("settled_late", {20, 30, 200, 300}, [200, 2601, 2401], _waiting)}, _exercised, set()),
+			"want": fixture.judgement(
+				{_late("settled_late", {20, 30, 200, 300}, [200, 2601, 2401], _waiting)},
+				_exercised, set(),
+			),
 		},
 	}
 	_judge(fixture.episode(case.change)) == case.want

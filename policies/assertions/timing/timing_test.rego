@@ -11,7 +11,10 @@ _judge(document) := judged if {
 }
 
 # An episode in which only what the changes say is measured.
-_only(changes) := fixture.episode(object.union({"kind": "backup", "operations": [], "pods": [], "ended": false}, changes))
+_only(changes) := fixture.episode(object.union(
+	{"kind": "backup", "operations": [], "pods": [], "ended": false},
+	changes,
+))
 
 _row(what, seq, times) := {"seq": seq, "what": what, "from_ns": times[0] * _s, "until_ns": times[1] * _s}
 
