@@ -165,7 +165,7 @@ func (a *attachment) run() (cert trace.Certificate, err error) {
 	}
 	defer func() { err = errors.Join(err, a.rec.writer.Close()) }() // that may be another one by then
 	a.rec.resumeGaps()
-	detach, err := a.open(bus.Options{RunID: w.Run().ID, Dir: a.natsDir()}, w.Position())
+	detach, err := a.open(bus.Options{RunID: w.Run().ID, Dir: a.natsDir(), Listen: a.o.NATSListen}, w.Position())
 	if err != nil {
 		if !resumed {
 			err = errors.Join(err, os.Remove(a.o.Output))

@@ -130,14 +130,14 @@ func (a *attachment) listen(resumed bool) (*listener, error) {
 	if l.socket, err = marks.Listen(a.marksBeside(), a.rec.mark); err != nil {
 		a.warn("%v; \"recorder mark\" does not work here", err)
 	}
-	if a.o.NATS.URL == "" {
+	if a.o.NATS.URL == "" && a.o.NATSListen == "" {
 		return &l, nil
 	}
 	if l.subscription, err = marks.Subscribe(a.rec.bus.Conn(), a.rec.runID, a.rec.mark); err != nil {
 		a.warn("%v; \"recorder mark --nats\" does not work", err)
 		return &l, nil
 	}
-	a.rec.show.notify("marks from other machines: recorder mark --nats URL --run %s", a.rec.runID)
+	a.rec.show.notify("marks through NATS: recorder mark --nats URL --run %s", a.rec.runID)
 	return &l, nil
 }
 

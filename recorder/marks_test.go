@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -225,4 +227,21 @@ func TestARecorderThatOnlyPublishesTakesMarks(t *testing.T) {
 		t.Fatalf("%v: %v", files, err)
 	}
 	same(t, texts(said(t, files[0].Path)), []string{`{"phase":"published"}`})
+}
+
+func TestTheBuiltInServerTakesMarksWhereItListens(t *testing.T) {
+	free, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := free.Addr().String()
+	free.Close()
+	a := attachTo(t, newAPIServer(t), func(o *Options) { o.NATSListen = address })
+	_, rest, _ := strings.Cut(a.stderr.String(), "--run ")
+	run, _, _ := strings.Cut(rest, "\n")
+	where := marks.Where{Run: run}
+	where.NATS.URL, where.NATS.TokenFile = "nats://"+address, filepath.Join(a.path+".nats", "token")
+	tell(t, where, marks.Mark{Phase: "near"})
+	a.end("pods")
+	same(t, texts(said(t, a.path)), []string{`{"phase":"near"}`})
 }

@@ -64,6 +64,9 @@ type Options struct {
 	NATS   broker.Options
 	Stream bus.StreamOptions
 
+	// NATSListen is where the built-in server listens: see bus.Options.Listen.
+	NATSListen string
+
 	// PublishOnly leaves the trace to somebody who collects the run from NATS, see
 	// the package collect. There is no Output then.
 	PublishOnly bool
@@ -124,6 +127,9 @@ func (o *Options) Validate() error {
 	case o.PublishOnly && o.Output != "":
 		return errors.New("--publish-only writes no trace, so --output cannot be given: recorder collect writes it")
 	}
+	if err := o.validateListen(); err != nil {
+		return err
+	}
 	if _, err := o.rules(); err != nil {
 		return err
 	}
@@ -139,6 +145,16 @@ func (o *Options) Validate() error {
 func newRunID(namespace string, start time.Time) string {
 	id := strings.ToLower(rand.Text()[:5])
 	return fmt.Sprintf("%s-%s-%s", cmp.Or(namespace, "all"), start.UTC().Format("20060102t150405z"), id)
+}
+
+func (o *Options) validateListen() error {
+	switch {
+	case o.NATSListen == "":
+		return nil
+	case o.NATS.URL != "":
+		return errors.New("--nats-listen is of the built-in NATS server, --nats names another one: choose")
+	}
+	return bus.ValidateListen(o.NATSListen)
 }
 
 // rules returns what is taken out of events.

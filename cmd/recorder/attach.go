@@ -136,6 +136,8 @@ Exit codes: that of the command if it is not 0; otherwise
 	addSourceFlags(f, &o, budget)
 	f.BoolVar(&o.PublishOnly, "publish-only", false,
 		"write no file: publish to --nats, for \"recorder collect\" to write the trace")
+	f.StringVar(&o.NATSListen, "nats-listen", "",
+		"let the built-in NATS server listen on this loopback address and port, for those who have its token")
 	addNATSFlags(f, &o.NATS, "URL of a NATS server with JetStream to go through instead of the built-in one")
 	f.IntVar(&o.Stream.Replicas, "nats-replicas", 0, "servers of the cluster that keep the stream of this run (default 1)")
 	f.Var(flagOf{limit}, "nats-max-bytes", "how large the stream of this run may grow, 0 for no limit; "+

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"path/filepath"
 	"strings"
 	"sync"
 	"time"
@@ -33,6 +34,10 @@ type Options struct {
 
 	// NATS is an external server. Without URL: the embedded one.
 	NATS broker.Options
+
+	// Listen is where the embedded server listens, for whoever has its token: a
+	// loopback address and a port. Empty: it listens on nothing.
+	Listen string
 
 	// Stream is for external servers, when the stream is made.
 	Stream StreamOptions
@@ -291,11 +296,19 @@ func (b *link) dial(name string, options []nats.Option) (*nats.Conn, error) {
 			nats.ReconnectHandler(func(*nats.Conn) { b.opts.Notify("%s is back", b.where()) }),
 		)...)
 	}
-	b.embedded = &embedded{dir: b.opts.Dir}
+	b.embedded = &embedded{dir: b.opts.Dir, listen: b.opts.Listen}
+	if err := b.embedded.open(); err != nil {
+		return nil, err
+	}
 	if err := b.embedded.start(); err != nil {
 		return nil, err
 	}
-	nc, err := nats.Connect("", append(options, nats.Name(name), nats.InProcessServer(b.embedded))...)
+	if b.opts.Listen != "" {
+		b.opts.Notify("the built-in NATS server listens on nats://%s; its token is in %s",
+			b.opts.Listen, filepath.Join(b.opts.Dir, tokenFile))
+	}
+	nc, err := nats.Connect("", append(options, nats.Name(name), nats.Token(b.embedded.token),
+		nats.InProcessServer(b.embedded))...)
 	if err != nil {
 		return nil, fmt.Errorf("%s cannot be used: %w", b.where(), err)
 	}

@@ -80,8 +80,9 @@
 //
 // # Servers
 //
-// Without a URL in [Options.NATS] a server runs inside the process. It listens on nothing
-// and keeps its stream in [Options.Dir]. Objects of up to 2 MiB pass (etcd stores
+// Without a URL in [Options.NATS] a server runs inside the process and keeps its
+// stream in [Options.Dir]. It listens on nothing, or, with [Options.Listen], on a
+// loopback address for those who have the token in <Dir>/token. Objects of up to 2 MiB pass (etcd stores
 // 1.5 MiB); an external server with a smaller max_payload is told of at the
 // start, and what it does not take is [ErrTooLarge], which the recorder declares
 // as a gap. An external server that goes away is waited for without end.

@@ -176,18 +176,40 @@ func (c *Client) watch(ctx context.Context, t Target, opts metav1.ListOptions) (
 	if err != nil {
 		return nil, err
 	}
-	return &frames{body: body, dec: jsontext.NewDecoder(body, lenient)}, nil
+	return newFrames(body), nil
 }
+
+// maxFrame bounds one event of a watch in bytes. API servers take requests of at
+// most 3 MiB; what comes may be escaped at greater length.
+const maxFrame = 16 << 20
 
 // frames reads the events of a watch from the wire.
 type frames struct {
 	body io.ReadCloser
+	left int64 // how much of an event may still come
 	dec  *jsontext.Decoder
+}
+
+func newFrames(body io.ReadCloser) *frames {
+	f := &frames{body: body}
+	f.dec = jsontext.NewDecoder(f, lenient)
+	return f
+}
+
+// Read implements io.Reader for the decoder.
+func (f *frames) Read(p []byte) (int, error) {
+	if f.left <= 0 {
+		return 0, fmt.Errorf("the API server sent an event of more than %d bytes", maxFrame)
+	}
+	n, err := f.body.Read(p[:min(int64(len(p)), f.left)])
+	f.left -= int64(n)
+	return n, err
 }
 
 // next returns the next event. Its error is io.EOF when the server ended the
 // stream between two events.
 func (f *frames) next() (kind string, raw []byte, err error) {
+	f.left = maxFrame
 	if _, err := f.dec.ReadToken(); err != nil { // {
 		return "", nil, err
 	}

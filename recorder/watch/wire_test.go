@@ -5,13 +5,10 @@ import (
 	"io"
 	"strings"
 	"testing"
-
-	"github.com/go-json-experiment/json/jsontext"
 )
 
 func read(stream string) *frames {
-	body := io.NopCloser(strings.NewReader(stream))
-	return &frames{body: body, dec: jsontext.NewDecoder(body, lenient)}
+	return newFrames(io.NopCloser(strings.NewReader(stream)))
 }
 
 func TestFrames(t *testing.T) {
@@ -40,6 +37,19 @@ func TestFrames(t *testing.T) {
 				t.Errorf("the end is %v, want %v", err, c.end)
 			}
 		})
+	}
+}
+
+func TestAnEventWithoutEndIsABreak(t *testing.T) {
+	large := `{"type":"ADDED","object":{"x":"` + strings.Repeat("x", maxFrame/2) + `"}}`
+	f := read(large + large + large + `{"type":"ADDED","object":{"x":"` + strings.Repeat("x", 2*maxFrame) + `"}}`)
+	for range 3 {
+		if _, raw, err := f.next(); err != nil || len(raw) < maxFrame/2 {
+			t.Fatalf("got %d bytes, %v", len(raw), err)
+		}
+	}
+	if _, _, err := f.next(); err == nil || !strings.Contains(err.Error(), "more than 16777216 bytes") {
+		t.Errorf("got %v", err)
 	}
 }
 
