@@ -36,10 +36,6 @@ func newEventFields() trace.Fields {
 	}}
 }
 
-func (e signal) isAbout(kind, namespace, name string) bool {
-	return e.kind == kind && e.namespace == namespace && e.name == name
-}
-
 // observeSignal folds one version of an Event. That one expires says nothing.
 func (h *history) observeSignal(c *trace.Change) {
 	if c.Type == trace.Deleted {

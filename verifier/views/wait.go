@@ -78,6 +78,7 @@ type waiting struct {
 	broken        map[string]brokenStream
 	marks         []waitMark
 	streams       []trace.StreamCert
+	about         map[string][]signal // Events by the object that they are about
 	logs          bool
 }
 
@@ -187,12 +188,24 @@ type waits struct {
 	cluster *cluster
 	until   moment
 	end     string
+	pods    []*waitPod   // of the cluster: instances, and jobs that make instances
+	claims  []*waitClaim // of the cluster, in order of appearance
 }
 
 func newWaits(h *history, k *cluster) *waits {
 	w := &waits{history: h, waiting: h.waiting, cluster: k, until: h.end, end: endOfTrace}
 	if !k.left.isZero() {
 		w.until, w.end = k.left, endDeleted
+	}
+	for _, p := range w.order {
+		if p.owner == k {
+			w.pods = append(w.pods, p)
+		}
+	}
+	for _, c := range w.claimOrder {
+		if c.owner == k {
+			w.claims = append(w.claims, c)
+		}
 	}
 	return w
 }

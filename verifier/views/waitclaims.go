@@ -125,11 +125,6 @@ func claimStateOf(s trace.State) claimState {
 	return out
 }
 
-// ownClaims are the claims of the cluster, in order of appearance.
-func (w *waits) ownClaims() []*waitClaim {
-	return slices.DeleteFunc(slices.Clone(w.claimOrder), func(c *waitClaim) bool { return c.owner != w.cluster })
-}
-
 // volumeName returns the volume that a claim had at that moment, or later.
 func (w *waiting) volumeName(namespace, claim string, at moment) string {
 	for _, c := range w.claimOrder {
@@ -142,7 +137,7 @@ func (w *waiting) volumeName(namespace, claim string, at moment) string {
 
 func (w *waits) expansionWaits() []expansionWait {
 	out := []expansionWait{}
-	for _, c := range w.ownClaims() {
+	for _, c := range w.claims {
 		for i, p := range c.points {
 			if p.stage == "" || i > 0 && c.points[i-1].stage == p.stage {
 				continue
@@ -182,7 +177,7 @@ func (w *waits) expansionWaits() []expansionWait {
 // says it of the pod.
 func (w *waits) nodeErrors(c *waitClaim, begin, end moment) []waitError {
 	var out []waitError
-	for _, p := range w.own() {
+	for _, p := range w.pods {
 		if slices.Contains(p.claims, c.name) {
 			out = append(out, w.errorsOf("Pod", p.namespace, p.name, begin, end,
 				"FileSystemResizeFailed", "VolumeResizeFailed")...)
@@ -195,57 +190,12 @@ func (w *waits) nodeErrors(c *waitClaim, begin, end moment) []waitError {
 // nothing about that changes.
 func (w *waits) podlessWaits() []podlessWait {
 	out := []podlessWait{}
-	for _, c := range w.ownClaims() {
-		var open *podlessWait
-		var begin moment
-		closeAt := func(m moment) {
-			if open == nil {
-				return
-			}
-			var ok bool
-			if open.waitInterval, ok = w.interval(begin, m, begin != c.from || c.created); ok {
-				out = append(out, *open)
-			}
-			open = nil
+	for _, c := range w.claims {
+		for _, pause := range w.pauses(c) {
+			out = append(out, w.pieces(c, pause)...)
 		}
-		for _, m := range w.turns(c) {
-			next, is := w.podlessAt(c, m)
-			if open != nil && (!is || !next.same(*open)) {
-				closeAt(m)
-			}
-			if is && open == nil {
-				open, begin = &next, m
-			}
-		}
-		closeAt(earliest(c.left, c.gone))
 	}
 	return sorted(out, func(r podlessWait) waitInterval { return r.waitInterval })
-}
-
-func (p podlessWait) same(o podlessWait) bool {
-	return slices.Equal(p.Lists, o.Lists) && p.Pending == o.Pending && p.Resizing == o.Resizing &&
-		p.Suspended == o.Suspended
-}
-
-// turns are the moments at which something may change about a claim and its
-// pods, in order, while the claim lives.
-func (w *waits) turns(c *waitClaim) []moment {
-	var all []moment
-	for _, p := range c.points {
-		all = append(all, p.moment)
-	}
-	for _, p := range w.order {
-		if p.namespace == c.namespace && slices.Contains(p.claims, c.name) {
-			all = append(all, p.from, p.gone, p.finished())
-		}
-	}
-	for _, p := range w.points() {
-		all = append(all, p.moment)
-	}
-	end := earliest(c.left, c.gone, w.until)
-	all = slices.DeleteFunc(all, func(m moment) bool { return m.isZero() || m.before(c.from) || !m.before(end) })
-	slices.SortFunc(all, func(a, b moment) int { return int(a.Seq) - int(b.Seq) })
-	return slices.Compact(all)
 }
 
 // finished is when the pod of a job was done: it uses no volume any more.
@@ -253,23 +203,80 @@ func (p *waitPod) finished() moment {
 	return p.first(func(s waitPodState) bool { return s.phase == "Succeeded" })
 }
 
-// podlessAt says how a claim stands just after m, and whether no pod uses it.
-func (w *waits) podlessAt(c *waitClaim, m moment) (podlessWait, bool) {
-	for _, p := range w.order {
-		end := earliest(p.gone, p.finished())
-		if p.namespace == c.namespace && slices.Contains(p.claims, c.name) && p.from.Seq <= m.Seq &&
-			(end.isZero() || m.before(end)) {
-			return podlessWait{}, false
+// span is a time between two moments; a zero end is that of the claim.
+type span struct{ begin, end moment }
+
+// pauses are the times in which no pod uses the claim.
+func (w *waits) pauses(c *waitClaim) []span {
+	var users []span
+	for _, p := range w.pods {
+		if p.namespace == c.namespace && slices.Contains(p.claims, c.name) {
+			users = append(users, span{p.from, earliest(p.gone, p.finished())})
 		}
 	}
-	out := podlessWait{Claim: c.name, Instance: c.instance, Role: c.group.role, Lists: []string{}}
-	for _, p := range c.points {
-		if p.Seq <= m.Seq {
-			out.Pending, out.Resizing = p.pending, p.resizing
+	slices.SortFunc(users, func(a, b span) int { return int(a.begin.Seq) - int(b.begin.Seq) })
+	var out []span
+	free := c.from // up to here nobody uses it; zero: somebody does for ever
+	for _, u := range users {
+		if free.isZero() {
+			break
 		}
+		if free.before(u.begin) {
+			out = append(out, span{free, u.begin})
+		}
+		if u.end.isZero() || free.before(u.end) {
+			free = u.end
+		}
+	}
+	end := earliest(c.left, c.gone)
+	if !free.isZero() && free.before(end) {
+		out = append(out, span{free, end})
+	}
+	return out
+}
+
+// pieces cuts a pause where something about the claim changes.
+func (w *waits) pieces(c *waitClaim, pause span) []podlessWait {
+	var out []podlessWait
+	turns := []moment{pause.begin}
+	for _, p := range c.points {
+		turns = append(turns, p.moment)
+	}
+	for _, p := range w.points() {
+		turns = append(turns, p.moment)
+	}
+	turns = slices.DeleteFunc(turns, func(m moment) bool { return m.before(pause.begin) || !m.before(pause.end) })
+	slices.SortFunc(turns, func(a, b moment) int { return int(a.Seq) - int(b.Seq) })
+	begin, last := pause.begin, w.podlessAt(c, pause.begin)
+	add := func(end moment) {
+		var ok bool
+		if last.waitInterval, ok = w.interval(begin, end, begin != c.from || c.created); ok {
+			out = append(out, last)
+		}
+	}
+	for _, m := range turns {
+		if next := w.podlessAt(c, m); !next.same(last) {
+			add(m)
+			begin, last = m, next
+		}
+	}
+	add(pause.end)
+	return out
+}
+
+func (p podlessWait) same(o podlessWait) bool {
+	return slices.Equal(p.Lists, o.Lists) && p.Pending == o.Pending && p.Resizing == o.Resizing &&
+		p.Suspended == o.Suspended
+}
+
+// podlessAt says how a claim stands just after m.
+func (w *waits) podlessAt(c *waitClaim, m moment) podlessWait {
+	out := podlessWait{Claim: c.name, Instance: c.instance, Role: c.group.role, Lists: []string{}}
+	if p, ok := lastAt(c.points, m.Seq, func(p claimPoint) moment { return p.moment }); ok {
+		out.Pending, out.Resizing = p.pending, p.resizing
 	}
 	if p, ok := w.pointAt(m); ok {
 		out.Lists, out.Suspended = p.listsOf(c.name), p.suspended
 	}
-	return out, true
+	return out
 }

@@ -1,8 +1,10 @@
 package views
 
 import (
+	"fmt"
 	"regexp"
 	"slices"
+	"sort"
 	"strconv"
 	"strings"
 
@@ -74,6 +76,7 @@ type clusterPoint struct {
 	hasBackup, hasSnapshot bool  // sections of the spec
 	constraints            []string
 	lists                  map[string][]string // claims by list
+	key                    string              // all of it, to tell whether anything changed
 }
 
 // claimLists are the lists of the status in which claims stand.
@@ -105,7 +108,12 @@ func (w *waiting) observeCluster(k *cluster, c *trace.Change) {
 			p.lists[list] = append(p.lists[list], name.String())
 		}
 	}
-	w.clusters[k].points = append(w.clusters[k].points, p)
+	p.key = fmt.Sprint(p.phase, p.current, p.target, p.wanted, p.suspended, p.hasBackup, p.hasSnapshot,
+		p.constraints, p.lists)
+	known := w.clusters[k]
+	if n := len(known.points); n == 0 || known.points[n-1].key != p.key {
+		known.points = append(known.points, p)
+	}
 }
 
 // constraintsOf names what the spec says about where instances may run.
@@ -145,24 +153,24 @@ func (w *waits) points() []clusterPoint {
 	if known == nil {
 		return nil
 	}
-	n := slices.IndexFunc(known.points, func(p clusterPoint) bool { return !p.before(w.until) && p.Seq != w.until.Seq })
-	if n < 0 {
-		return known.points
-	}
+	n := sort.Search(len(known.points), func(i int) bool { return known.points[i].Seq > w.until.Seq })
 	return known.points[:n]
+}
+
+// lastAt returns the last of some change points that is not after seq; they are
+// in order.
+func lastAt[T any](points []T, seq uint64, of func(T) moment) (T, bool) {
+	var none T
+	n := sort.Search(len(points), func(i int) bool { return of(points[i]).Seq > seq })
+	if n == 0 {
+		return none, false
+	}
+	return points[n-1], true
 }
 
 // pointAt is the version of the Cluster just after m, if there was one.
 func (w *waits) pointAt(m moment) (clusterPoint, bool) {
-	var found clusterPoint
-	ok := false
-	for _, p := range w.points() {
-		if p.Seq > m.Seq {
-			break
-		}
-		found, ok = p, true
-	}
-	return found, ok
+	return lastAt(w.points(), m.Seq, func(p clusterPoint) moment { return p.moment })
 }
 
 // constraints are those of the spec at m, or of the first that was seen.
@@ -224,11 +232,11 @@ func (w *waits) failoverWaits() []failoverWait {
 // notReady lists the instances that have a claim and no ready pod just before ns.
 func (w *waits) notReady(ns int64) []string {
 	out := []string{}
-	for _, c := range w.ownClaims() {
+	for _, c := range w.claims {
 		if c.group.role != roleData || c.from.NS >= ns || !c.left.isZero() && c.left.NS < ns {
 			continue
 		}
-		ready := slices.ContainsFunc(w.own(), func(p *waitPod) bool {
+		ready := slices.ContainsFunc(w.pods, func(p *waitPod) bool {
 			return p.role == roleInstance && p.instance == c.instance && p.isReadyBefore(ns)
 		})
 		if !ready && !slices.Contains(out, c.instance) {
@@ -252,7 +260,7 @@ func (p *waitPod) isReadyBefore(ns int64) bool {
 // instanceReady is when a pod of the instance is next ready after m.
 func (w *waits) instanceReady(instance string, m moment) moment {
 	var found moment
-	for _, p := range w.own() {
+	for _, p := range w.pods {
 		if p.role != roleInstance || p.instance != instance {
 			continue
 		}
@@ -268,7 +276,7 @@ func (w *waits) instanceReady(instance string, m moment) moment {
 // diskStatusWaits looks at each volume group that is dynamic.
 func (w *waits) diskStatusWaits() []diskStatusWait {
 	out := []diskStatusWait{}
-	idle := w.operatorWaits()
+	idle, ready := w.operatorWaits(), w.readiness()
 	for _, g := range w.history.volumeGroups() {
 		if g.cluster != w.cluster || g.key.role == roleWAL {
 			continue
@@ -286,8 +294,8 @@ func (w *waits) diskStatusWaits() []diskStatusWait {
 			}
 			open = nil
 		}
-		for _, m := range w.sizingTurns(g, idle) {
-			missing, state, present := w.diskStatusAt(g, m, idle)
+		for _, m := range w.sizingTurns(g, idle, ready) {
+			missing, state, present := w.diskStatusAt(g, m, idle, ready)
 			if open != nil && (!missing || open.State != state) {
 				closeAt(m)
 			}
@@ -303,7 +311,7 @@ func (w *waits) diskStatusWaits() []diskStatusWait {
 }
 
 // sizingTurns are the moments at which it may change whether a disk status is missing.
-func (w *waits) sizingTurns(g volumeGroup, idle []waitInterval) []moment {
+func (w *waits) sizingTurns(g volumeGroup, idle []waitInterval, ready []readyPoint) []moment {
 	var all []moment
 	for _, b := range g.known.blocks {
 		all = append(all, b.moment)
@@ -311,11 +319,8 @@ func (w *waits) sizingTurns(g volumeGroup, idle []waitInterval) []moment {
 	for _, s := range g.known.sizings {
 		all = append(all, s.moment)
 	}
-	for _, p := range w.own() {
-		for _, point := range p.points {
-			all = append(all, point.moment)
-		}
-		all = append(all, p.left)
+	for _, r := range ready {
+		all = append(all, r.moment)
 	}
 	for _, i := range idle {
 		all = append(all, i.Begin, i.End)
@@ -330,32 +335,56 @@ func (w *waits) sizingTurns(g volumeGroup, idle []waitInterval) []moment {
 
 // diskStatusAt says whether just after m the status of a group lacks what an
 // instance that is ready would have told.
-func (w *waits) diskStatusAt(g volumeGroup, m moment, idle []waitInterval) (missing bool, state string, present bool) {
-	dynamic := false
-	for _, b := range g.known.blocks {
-		if b.Seq <= m.Seq {
-			dynamic = b.Mode == modeDynamic
-		}
-	}
-	for _, s := range g.known.sizings {
-		if s.Seq <= m.Seq {
-			state, present = s.State, s.Present
-		}
-	}
-	ready := slices.ContainsFunc(w.own(), func(p *waitPod) bool {
-		return p.role == roleInstance && p.isReadyBefore(m.NS+1)
-	})
+func (w *waits) diskStatusAt(
+	g volumeGroup, m moment, idle []waitInterval, ready []readyPoint,
+) (missing bool, state string, present bool) {
+	b, _ := lastAt(g.known.blocks, m.Seq, func(p blockPoint) moment { return p.moment })
+	s, _ := lastAt(g.known.sizings, m.Seq, func(p sizingPoint) moment { return p.moment })
+	r, _ := lastAt(ready, m.Seq, func(p readyPoint) moment { return p.moment })
+	k, _ := w.pointAt(m)
 	away := slices.ContainsFunc(idle, func(i waitInterval) bool {
 		return i.Begin.Seq <= m.Seq && (!i.Ended || m.Seq < i.End.Seq)
 	})
-	healthy := false
-	if p, ok := w.pointAt(m); ok {
-		healthy = p.phase == phaseHealthy
+	if b.Mode != modeDynamic || r.count == 0 || k.phase != phaseHealthy || away {
+		return false, s.State, s.Present
 	}
-	if !dynamic || !ready || !healthy || away {
-		return false, state, present
+	return !s.Present || s.State == "" || s.State == "WaitingForDiskStatus", s.State, s.Present
+}
+
+// readyPoint is how many pods of instances are ready from a moment on.
+type readyPoint struct {
+	moment
+	count int
+}
+
+// readiness counts the ready pods of instances over time.
+func (w *waits) readiness() []readyPoint {
+	var out []readyPoint
+	for _, p := range w.pods {
+		if p.role != roleInstance {
+			continue
+		}
+		ready := false
+		turn := func(m moment, now bool) {
+			if now != ready {
+				ready = now
+				out = append(out, readyPoint{m, map[bool]int{true: 1, false: -1}[now]})
+			}
+		}
+		for _, point := range p.points {
+			if p.left.isZero() || point.before(p.left) {
+				turn(point.moment, point.ready)
+			}
+		}
+		if !p.left.isZero() {
+			turn(p.left, false)
+		}
 	}
-	return !present || state == "" || state == "WaitingForDiskStatus", state, present
+	slices.SortStableFunc(out, func(a, b readyPoint) int { return int(a.Seq) - int(b.Seq) })
+	for i := 1; i < len(out); i++ {
+		out[i].count += out[i-1].count
+	}
+	return out
 }
 
 // diskLines are the log lines that tell why there is no disk status.

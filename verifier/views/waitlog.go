@@ -107,7 +107,7 @@ func (w *waits) isOurs(l waitLine) bool {
 
 // instanceOf is the instance of a pod of the cluster.
 func (w *waits) instanceOf(pod string) string {
-	for _, p := range w.own() {
+	for _, p := range w.pods {
 		if p.name == pod {
 			return p.instance
 		}

@@ -203,20 +203,9 @@ func (p *waitPod) first(is func(waitPodState) bool) moment {
 	return moment{}
 }
 
-// own are the pods of the cluster: instances, and jobs that make instances.
-func (w *waits) own() []*waitPod {
-	var out []*waitPod
-	for _, p := range w.order {
-		if p.owner == w.cluster {
-			out = append(out, p)
-		}
-	}
-	return out
-}
-
 func (w *waits) schedulingWaits() []schedulingWait {
 	out := []schedulingWait{}
-	for _, p := range w.own() {
+	for _, p := range w.pods {
 		scheduled := p.first(func(s waitPodState) bool { return s.node != "" })
 		if scheduled == p.from {
 			continue
@@ -281,7 +270,7 @@ func parseUnfit(message string) (int64, []unfitNode) {
 
 func (w *waits) volumeWaits() []volumeWait {
 	out := []volumeWait{}
-	for _, p := range w.own() {
+	for _, p := range w.pods {
 		scheduled := p.first(func(s waitPodState) bool { return s.node != "" })
 		mounted := p.first(func(s waitPodState) bool { return s.mounted })
 		end := earliest(mounted, p.left, p.gone)
@@ -398,7 +387,7 @@ func (a *waitAttachment) errors(begin, end moment) []waitError {
 // that it cannot be pulled, and while it is pulled for the first time.
 func (w *waits) imageWaits() []imageWait {
 	out := []imageWait{}
-	for _, p := range w.own() {
+	for _, p := range w.pods {
 		for i, point := range p.points {
 			if point.pull == "" || i > 0 && p.points[i-1].pull != "" {
 				continue
@@ -431,14 +420,15 @@ var pullEnds = []string{"Pulled", "Failed", "BackOff"}
 // pulls reads from events how long images were pulled.
 func (w *waits) pulls(p *waitPod) []imageWait {
 	var out []imageWait
-	for i, e := range w.history.signals {
+	events := w.signals("Pod", p.namespace, p.name)
+	for i, e := range events {
 		image, isPull := strings.CutPrefix(e.message, "Pulling image ")
-		if !e.isAbout("Pod", p.namespace, p.name) || e.uid != p.uid || e.reason != "Pulling" || !isPull || e.old {
+		if e.uid != p.uid || e.reason != "Pulling" || !isPull || e.old {
 			continue
 		}
 		var end moment
-		for _, later := range w.history.signals[i+1:] {
-			if later.isAbout("Pod", p.namespace, p.name) && slices.Contains(pullEnds, later.reason) {
+		for _, later := range events[i+1:] {
+			if slices.Contains(pullEnds, later.reason) {
 				end = later.moment
 				break
 			}
@@ -460,13 +450,24 @@ func (w *waits) pulls(p *waitPod) []imageWait {
 	return out
 }
 
+// signals are the Events about an object, in order.
+func (w *waits) signals(kind, namespace, name string) []signal {
+	if w.about == nil {
+		w.about = map[string][]signal{}
+		for _, e := range w.history.signals {
+			key := e.kind + "/" + e.namespace + "/" + e.name
+			w.about[key] = append(w.about[key], e)
+		}
+	}
+	return w.about[kind+"/"+namespace+"/"+name]
+}
+
 // errorsOf lists what Events said about an object in the meantime, each reason
 // and message once.
 func (w *waits) errorsOf(kind, namespace, name string, begin, end moment, reasons ...string) []waitError {
 	var out []waitError
-	for _, e := range w.history.signals {
-		if !e.isAbout(kind, namespace, name) || !slices.Contains(reasons, e.reason) || e.old ||
-			e.before(begin) || !end.isZero() && !e.before(end) || !e.before(w.until) {
+	for _, e := range w.signals(kind, namespace, name) {
+		if !slices.Contains(reasons, e.reason) || e.old || e.before(begin) || !end.isZero() && !e.before(end) || !e.before(w.until) {
 			continue
 		}
 		message := cutTo(e.message)
