@@ -152,24 +152,25 @@ func behaves(changes ...string) map[string]string {
 
 func TestBehaviour(t *testing.T) {
 	tests := []struct {
-		name  string
-		tell  func(r *recording)
-		want  map[string]string
-		plain bool // the growth as it was recorded, without usage
+		name string
+		tell func(r *recording)
+		want map[string]string
 	}{
 		{"growth of which nobody measured the usage", func(*recording) {}, behaves(
-			"emergency-growth: inconclusive no_usage", "growth-on-usage: inconclusive no_usage"), true},
-		{"nothing is needed", func(r *recording) { r.unmoved(500, 600) }, behaves(), false},
+			"emergency-growth: inconclusive no_usage", "growth-on-usage: inconclusive no_usage")},
+		{"a static group", func(r *recording) { r.static(); r.unmoved(900, 600) }, behaves(
+			"action-budget: vacuous", "initial-sizing: vacuous")},
+		{"nothing is needed", func(r *recording) { r.unmoved(500, 600) }, behaves()},
 		{"an emergency", func(r *recording) { r.grows("EmergencyGrow", 900) }, behaves(
-			"emergency-growth: held", "growth-on-usage: held", "no-flapping: held"), false},
+			"emergency-growth: held", "growth-on-usage: held", "no-flapping: held")},
 		{"planned growth", func(r *recording) { r.grows("ScheduledGrow", 830) }, behaves(
-			"growth-on-usage: held", "no-flapping: held"), false},
+			"growth-on-usage: held", "no-flapping: held")},
 		{"planned growth never comes", func(r *recording) { r.unmoved(830, 600) }, behaves(
-			"growth-on-usage: violated not_grown"), false},
+			"growth-on-usage: violated not_grown")},
 		{"planned growth may come yet", func(r *recording) { r.unmoved(830, 300) }, behaves(
-			"growth-on-usage: inconclusive pending"), false},
+			"growth-on-usage: inconclusive pending")},
 		{"growth is not needed while usage is seen but rounds to the same size",
-			func(r *recording) { r.unmoved(790, 600) }, behaves(), false},
+			func(r *recording) { r.unmoved(790, 600) }, behaves()},
 		{"the operator says itself that growth is due, and does nothing",
 			func(r *recording) {
 				r.endAt(80)
@@ -182,52 +183,52 @@ func TestBehaviour(t *testing.T) {
 					})
 				}
 				r.beat(600)
-			}, behaves("growth-on-usage: violated not_grown"), false},
+			}, behaves("growth-on-usage: violated not_grown")},
 		{"the recorder loses sight of the usage", func(r *recording) {
 			r.endAt(80)
 			r.filled(65, 300, 830, 300, 120)
 			r.beat(900)
-		}, behaves("growth-on-usage: inconclusive no_usage"), false},
+		}, behaves("growth-on-usage: inconclusive no_usage")},
 		{"planned growth to too much", func(r *recording) {
 			r.resize("3Gi")
 			r.grows("ScheduledGrow", 830)
 			r.settle(100)
 			r.resize("3Gi")
-		}, behaves("growth-on-usage: violated too_large", "no-flapping: held"), false},
+		}, behaves("growth-on-usage: violated too_large", "no-flapping: held")},
 		{"planned growth to too little", func(r *recording) {
 			r.grows("ScheduledGrow", 830)
 			r.resize("1536Mi")
-		}, behaves("growth-on-usage: violated too_small", "no-flapping: held"), false},
+		}, behaves("growth-on-usage: violated too_small", "no-flapping: held")},
 		{"an emergency that nobody acts on", func(r *recording) { r.unmoved(900, 300) }, behaves(
-			"emergency-growth: violated not_grown"), false},
+			"emergency-growth: violated not_grown")},
 		{"an emergency in a closed window that nobody acts on", func(r *recording) {
 			r.storage(closed)
 			r.unmoved(900, 300)
-		}, behaves("emergency-growth: violated not_grown"), false},
+		}, behaves("emergency-growth: violated not_grown")},
 		{"an emergency is disabled, and planned growth does not come", func(r *recording) {
 			r.storage(func(block map[string]any) { set(block, false, "emergencyGrow", "enabled") })
 			r.unmoved(900, 600)
-		}, behaves("growth-on-usage: violated not_grown"), false},
+		}, behaves("growth-on-usage: violated not_grown")},
 		{"an emergency by another step", func(r *recording) {
 			r.grows("EmergencyGrow", 900)
 			r.resize("3Gi")
-		}, behaves("emergency-growth: violated wrong_step", "growth-on-usage: held", "no-flapping: held"), false},
+		}, behaves("emergency-growth: violated wrong_step", "growth-on-usage: held", "no-flapping: held")},
 		{"an emergency that is none", func(r *recording) { r.grows("EmergencyGrow", 500) }, behaves(
-			"emergency-growth: violated not_critical", "no-flapping: held"), false},
+			"emergency-growth: violated not_critical", "no-flapping: held")},
 		{"growth waits for the window", func(r *recording) {
 			r.storage(closed)
 			r.says(waits)
 			r.unmoved(830, 600)
-		}, behaves("maintenance-window: held"), false},
+		}, behaves("maintenance-window: held")},
 		{"growth waits for the window, in silence", func(r *recording) {
 			r.storage(closed)
 			r.unmoved(830, 600)
-		}, behaves("maintenance-window: violated not_pending"), false},
+		}, behaves("maintenance-window: violated not_pending")},
 		{"growth waits for a window that is not named", func(r *recording) {
 			r.storage(closed)
 			r.says(func(volume map[string]any) { volume["state"] = "PendingGrowth" })
 			r.unmoved(830, 600)
-		}, behaves("maintenance-window: violated window_not_told"), false},
+		}, behaves("maintenance-window: violated window_not_told")},
 		{"growth waits for a window in another time zone", func(r *recording) {
 			r.storage(func(block map[string]any) {
 				closed(block)
@@ -235,28 +236,28 @@ func TestBehaviour(t *testing.T) {
 			})
 			r.says(waits)
 			r.unmoved(830, 600)
-		}, behaves("maintenance-window: violated window_wrong"), false},
+		}, behaves("maintenance-window: violated window_wrong")},
 		{"the window opens, and growth does not come", func(r *recording) {
 			r.storage(func(block map[string]any) { set(block, "0 12 2 * * *", "maintenanceWindow", "schedule") })
 			r.says(func(volume map[string]any) {
 				volume["state"], volume["nextMaintenanceWindow"] = "PendingGrowth", "2026-11-22T02:12:00Z"
 			})
 			r.unmoved(830, 600)
-		}, behaves("growth-on-usage: violated not_grown", "maintenance-window: held"), false},
+		}, behaves("growth-on-usage: violated not_grown", "maintenance-window: held")},
 		{"the group is at its limit", func(r *recording) {
 			r.storage(func(block map[string]any) { block["limit"] = "1Gi" })
 			r.says(func(volume map[string]any) { volume["state"] = "AtLimit" })
 			r.unmoved(830, 600)
-		}, behaves("limit-respected: held"), false},
+		}, behaves("limit-respected: held")},
 		{"the group is at its limit, in silence", func(r *recording) {
 			r.storage(func(block map[string]any) { block["limit"] = "1Gi" })
 			r.unmoved(830, 600)
-		}, behaves("limit-respected: violated limit_not_told"), false},
+		}, behaves("limit-respected: violated limit_not_told")},
 		{"the target is above limit", func(r *recording) {
 			r.storage(func(block map[string]any) { block["limit"] = "1Gi" })
 			r.says(func(volume map[string]any) { volume["state"], volume["targetSize"] = "AtLimit", "2Gi" })
 			r.unmoved(830, 600)
-		}, behaves("limit-respected: violated target_above_limit"), false},
+		}, behaves("limit-respected: violated target_above_limit")},
 		{"growth beyond limit is tried, and refused", func(r *recording) {
 			r.storage(func(block map[string]any) { block["limit"] = "1Gi" })
 			r.says(func(volume map[string]any) { volume["state"] = "AtLimit" })
@@ -267,13 +268,13 @@ func TestBehaviour(t *testing.T) {
 				},
 			})
 			r.unmoved(830, 600)
-		}, behaves("limit-respected: violated tried_beyond"), false},
+		}, behaves("limit-respected: violated tried_beyond")},
 		{"the budget is used up", func(r *recording) {
 			r.says(func(volume map[string]any) { usedUp(volume); volume["state"] = "PendingGrowth" })
 			r.unmoved(830, 600)
-		}, behaves(), false},
+		}, behaves()},
 		{"the budget is used up, in silence", func(r *recording) { r.says(usedUp); r.unmoved(830, 600) }, behaves(
-			"action-budget: violated exhaustion_not_told"), false},
+			"action-budget: violated exhaustion_not_told")},
 		{"the budget is not told", func(r *recording) {
 			r.change("Cluster", "pg", 0, func(o map[string]any) {
 				if dig(o, sizing("budget")...) != nil {
@@ -281,11 +282,11 @@ func TestBehaviour(t *testing.T) {
 				}
 			})
 			r.unmoved(100, 600)
-		}, behaves("action-budget: violated budget_missing"), false},
+		}, behaves("action-budget: violated budget_missing")},
 		{"the reserve is given to planned growth", func(r *recording) {
 			r.says(func(volume map[string]any) { volume["budget"] = map[string]any{"availableForPlanned": 4} })
 			r.unmoved(100, 600)
-		}, behaves("action-budget: violated split_off"), false},
+		}, behaves("action-budget: violated split_off")},
 		{"the count is lost", func(r *recording) {
 			r.grows("EmergencyGrow", 900)
 			r.keep(110, func(o map[string]any) {
@@ -295,7 +296,7 @@ func TestBehaviour(t *testing.T) {
 				set(o, map[string]any{"availableForPlanned": 3, "availableForEmergency": 1}, sizing("budget")...)
 			})
 		}, behaves("emergency-growth: held", "growth-on-usage: held", "no-flapping: held",
-			"action-budget: violated action_not_counted"), false},
+			"action-budget: violated action_not_counted")},
 		{"the first claim is larger than request", func(r *recording) {
 			r.claims(0, func(o map[string]any) {
 				if dig(o, request...) == "1Gi" {
@@ -306,17 +307,17 @@ func TestBehaviour(t *testing.T) {
 				}
 			})
 			r.unmoved(100, 600)
-		}, behaves("initial-sizing: violated above_request"), false},
+		}, behaves("initial-sizing: violated above_request")},
 		{"a replica is added after the growth", func(r *recording) {
 			r.grows("EmergencyGrow", 900)
 			r.newReplica(120, "2Gi")
 			r.again("Cluster", "pg", 122, func(o map[string]any) { set(o, "2Gi", sizing("actualSizes", "pg-4")...) })
-		}, behaves("emergency-growth: held", "growth-on-usage: held", "no-flapping: held", "replica-sizing: held"), false},
+		}, behaves("emergency-growth: held", "growth-on-usage: held", "no-flapping: held", "replica-sizing: held")},
 		{"a replica is added after the growth, and the status does not know", func(r *recording) {
 			r.grows("EmergencyGrow", 900)
 			r.newReplica(110, "2Gi")
 		}, behaves("emergency-growth: held", "growth-on-usage: held", "no-flapping: held",
-			"replica-sizing: violated not_told"), false},
+			"replica-sizing: violated not_told")},
 		{"a replica is added after the growth, and its volume stays small", func(r *recording) {
 			r.grows("EmergencyGrow", 900)
 			r.newReplica(120, "2Gi")
@@ -326,11 +327,11 @@ func TestBehaviour(t *testing.T) {
 			r.again("Cluster", "pg", 122, func(o map[string]any) { set(o, "1Gi", sizing("actualSizes", "pg-4")...) })
 			r.beat(900)
 		}, behaves("emergency-growth: held", "growth-on-usage: inconclusive no_usage", "no-flapping: held",
-			"replica-sizing: violated short_capacity"), false},
+			"replica-sizing: violated short_capacity")},
 		{"a tablespace grows", func(r *recording) { r.grows("EmergencyGrow", 900); r.tablespace("big") }, behaves(
-			"emergency-growth: held", "tablespace-growth: held", "no-flapping: held"), false},
+			"emergency-growth: held", "tablespace-growth: held", "no-flapping: held")},
 		{"a tablespace never grows", func(r *recording) { r.unmoved(830, 600); r.tablespace("big") }, behaves(
-			"tablespace-growth: violated not_grown"), false},
+			"tablespace-growth: violated not_grown")},
 		{"the state goes back and forth after the growth", func(r *recording) {
 			r.grows("EmergencyGrow", 900)
 			for i := range 12 {
@@ -338,7 +339,7 @@ func TestBehaviour(t *testing.T) {
 					set(o, []string{"NeedsGrow", "Balanced"}[i%2], sizing("state")...)
 				})
 			}
-		}, behaves("emergency-growth: held", "growth-on-usage: held", "no-flapping: violated state_flaps"), false},
+		}, behaves("emergency-growth: held", "growth-on-usage: held", "no-flapping: violated state_flaps")},
 		{"the status is written over and over", func(r *recording) {
 			r.grows("EmergencyGrow", 900)
 			for i := range 41 {
@@ -347,7 +348,7 @@ func TestBehaviour(t *testing.T) {
 					set(o, r.stamp(at), sizing("budget", "budgetResetsAt")...)
 				})
 			}
-		}, behaves("emergency-growth: held", "growth-on-usage: held", "no-flapping: violated status_churn"), false},
+		}, behaves("emergency-growth: held", "growth-on-usage: held", "no-flapping: violated status_churn")},
 		{"planned growth comes in small steps", func(r *recording) {
 			r.grows("ScheduledGrow", 830)
 			for i, size := range []string{"3Gi", "4Gi"} {
@@ -358,7 +359,7 @@ func TestBehaviour(t *testing.T) {
 					set(o, r.stamp(at), sizing("lastAction", "timestamp")...)
 				})
 			}
-		}, behaves("growth-on-usage: violated too_large", "no-flapping: violated grown_repeatedly"), false},
+		}, behaves("growth-on-usage: violated too_large", "no-flapping: violated grown_repeatedly")},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -56,7 +56,7 @@ _first_growth := min([[span.ns, span.seq] | some span in input.spans; span.open]
 exercised contains {"seq": {_first_growth[1], run.seq}} if {
 	some run in spans.runs(input.spans, _quiet)
 	run.least_ns >= _limits.watch_ns
-	run.began_ns > _first_growth[0]
+	run.began_ns >= _first_growth[0]
 }
 
 _growths := [action.rise | some action in usage.grown(input, "ScheduledGrow", _params)]

@@ -42,6 +42,10 @@ test_watched[name] if {
 			]},
 			"want": object.union(_none, {"exercised": {{"seq": {5, 7}}}}),
 		},
+		"after a growth that was over at once": {
+			"doc": {"spans": [fixture.pressure_span(5, 0, 0, {"open": true}), fixture.pressure_span(7, 0, 60, {})]},
+			"want": object.union(_none, {"exercised": {{"seq": {5, 7}}}}),
+		},
 		"after two growths": {
 			"doc": {"spans": [
 				fixture.pressure_span(5, 0, 60, {"open": true}),
