@@ -76,7 +76,11 @@ func newSource(js jetstream.JetStream, stream jetstream.Stream, runID string) *S
 
 // Remove deletes the stream: everything in it is in a sealed trace.
 func (s *Source) Remove(ctx context.Context) error {
-	return s.js.DeleteStream(ctx, StreamName(s.runID))
+	err := s.js.DeleteStream(ctx, StreamName(s.runID))
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		return nil // a cluster may have done it without saying so
+	}
+	return err
 }
 
 // Consume delivers everything after sequence number after, in order, until ctx

@@ -2,6 +2,7 @@ package deployment
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"os/exec"
@@ -240,12 +241,62 @@ func (s *said) String() string {
 	return s.text.String()
 }
 
-// beside is how long the sources beside the watches have for their first round.
-const beside = 3 * time.Second
+// beside is what the sources beside the watches do first, whether they may or not.
+var beside = []string{"kubelet", "instance", "drain", "logs of " + recorded, "logs of " + operators}
 
-// attach records for a moment and returns the certificate.
+// firstRound reports whether all of beside is in the trace.
+func firstRound(path string) bool {
+	r, err := trace.Open(path)
+	if err != nil {
+		return false // it is being made
+	}
+	defer r.Close()
+	done := map[string]bool{}
+	for e, err := range r.Events(0) {
+		if err != nil {
+			return false
+		}
+		for _, what := range roundOf(e) {
+			done[what] = true
+		}
+	}
+	return !slices.ContainsFunc(beside, func(what string) bool { return !done[what] })
+}
+
+// roundOf returns what of beside an event shows to be done.
+func roundOf(e trace.Event) []string {
+	var data struct{ From, State string }
+	if json.Unmarshal(e.Data, &data) != nil {
+		return nil
+	}
+	switch {
+	case e.Source == trace.SourceUsage && data.From == "pods": // cannot list them, so asks nobody
+		return []string{"kubelet", "instance"}
+	case e.Source == trace.SourceUsage:
+		if data.State != trace.StreamDenied {
+			return []string{data.From}
+		}
+	case e.Type == trace.Type("drain"):
+		return []string{"drain"}
+	case e.Source == trace.SourceLog && data.State == "":
+		return []string{"logs of " + e.Object.Namespace}
+	}
+	if data.State != trace.StreamDenied {
+		return nil
+	}
+	return map[string][]string{
+		"nodes/proxy": {"kubelet"}, "pods/proxy": {"instance"}, "pods/drain": {"drain"},
+		"pods/log": {"logs of " + e.Object.Namespace},
+	}[e.Object.Resource.Resource]
+}
+
+// patience ends a recording whose sources do not do what is expected of them.
+const patience = 2 * time.Minute
+
+// attach records until every source had its first round, and returns the
+// certificate.
 func attach(ctx context.Context, config *rest.Config, path string) (trace.Certificate, error) {
-	ctx, stop := context.WithCancel(ctx)
+	ctx, stop := context.WithTimeout(ctx, patience)
 	defer stop()
 	var out said
 	o := recorder.Options{
@@ -254,10 +305,12 @@ func attach(ctx context.Context, config *rest.Config, path string) (trace.Certif
 		Stdin: strings.NewReader(""), Stdout: &out, Stderr: &out,
 	}
 	go func() {
-		for !strings.Contains(out.String(), "recording ") && ctx.Err() == nil {
-			time.Sleep(10 * time.Millisecond)
+		for !strings.Contains(out.String(), "recording ") || !firstRound(path) {
+			if ctx.Err() != nil {
+				return
+			}
+			time.Sleep(100 * time.Millisecond)
 		}
-		time.Sleep(beside)
 		stop()
 	}()
 	cert, err := recorder.Attach(ctx, o)
