@@ -255,12 +255,18 @@ func (w *waits) interval(begin, end moment, known bool, seq ...uint64) (waitInte
 		return waitInterval{}, false
 	}
 	i := waitInterval{Begin: begin, BeginKnown: known, UntilNS: w.until.NS}
-	if !end.isZero() && end.before(w.until) {
+	if w.has(end) {
 		i.Ended, i.End, i.UntilNS = true, end, end.NS
 		seq = append(seq, end.Seq)
 	}
 	i.Seq = evidence(append(seq, begin.Seq)...)
 	return i, true
+}
+
+// has reports whether the moment belongs to the document: the last event of a
+// trace does, the deletion of its cluster does not.
+func (w *waits) has(m moment) bool {
+	return m.before(w.until) || !m.isZero() && w.end == endOfTrace && m.Seq == w.until.Seq
 }
 
 // evidence sorts sequence numbers and leaves out repetitions and what never came.

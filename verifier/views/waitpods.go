@@ -321,7 +321,7 @@ func (w *waits) attach(row *volumeWait, p *waitPod, begin, end moment) {
 		row.Errors = []waitError{}
 	}
 	for _, m := range []*moment{&row.Released, &row.Requested, &row.Attached} {
-		if !m.before(w.until) {
+		if !w.has(*m) {
 			*m = moment{}
 		}
 	}
@@ -467,7 +467,7 @@ func (w *waits) signals(kind, namespace, name string) []signal {
 func (w *waits) errorsOf(kind, namespace, name string, begin, end moment, reasons ...string) []waitError {
 	var out []waitError
 	for _, e := range w.signals(kind, namespace, name) {
-		if !slices.Contains(reasons, e.reason) || e.old || e.before(begin) || !end.isZero() && !e.before(end) || !e.before(w.until) {
+		if !slices.Contains(reasons, e.reason) || e.old || e.before(begin) || !end.isZero() && !e.before(end) || !w.has(e.moment) {
 			continue
 		}
 		message := cutTo(e.message)

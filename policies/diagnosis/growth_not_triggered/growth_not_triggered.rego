@@ -61,9 +61,9 @@ _critical(span, spec) if {
 # An index of -1 is that of no status.
 _status(span) := input.statuses[span.status]
 
-_state(span) := _status(span).state if {
-	_status(span)
-} else := ""
+default _state(_) := ""
+
+_state(span) := _status(span).state
 
 _knows(span) if {
 	_status(span).present
