@@ -14,7 +14,7 @@ import data.lib.spans
 _shadows := {"growth", "mark"}
 
 # These call for judgement though they meet no expansion.
-_alone := {"growth", "oscillation", "backup", "snapshot"}
+_alone := {"oscillation", "backup", "snapshot"}
 
 # METADATA
 # description: |

@@ -117,6 +117,8 @@ test_not_steady[name] if {
 		"a claim is dangling": {"dangling": ["pg-1"]},
 		"a claim is unusable": {"unusable": ["pg-1"]},
 		"a claim is initializing": {"initializing": ["pg-1"]},
+		"one claim is dangling, another unusable": {"dangling": ["pg-1"], "unusable": ["pg-2"]},
+		"one claim is unusable, another initializing": {"unusable": ["pg-1"], "initializing": ["pg-2"]},
 		"another primary is wanted": {"target_primary": "pg-1"},
 		"a claim is growing": {"unsettled": [fixture.unsettled("pg-1", {})]},
 		"a static claim is growing": {"unsettled": [fixture.unsettled("pg-1", {"mode": "static", "role": "PG_WAL"})]},
