@@ -117,7 +117,9 @@ unknown contains {"reason": "gap", "code": "unclear_failure", "seq": {_ended[0].
 	_hidden(input.from.ns, input.until_ns)
 }
 
-violation contains {"code": "outcome_changed", "seq": {former.seq, phase.seq}, "got": phase.phase, "want": former.phase} if {
+violation contains {
+	"code": "outcome_changed", "seq": {former.seq, phase.seq}, "got": phase.phase, "want": former.phase,
+} if {
 	some i, phase in input.phases
 	former := input.phases[i - 1]
 	former.phase in _ends

@@ -48,10 +48,10 @@ _telling := {"clusters", "nodes"}
 _skew := data.params.time.order_skew_ns
 
 # Times in which the cluster was not steady, once it had been.
-_runs := [run |
-	some run in steady.recoveries(input.spans)
-	count({span.wanted | some span in input.spans; span.wanted > 1}) > 0
-]
+_runs := steady.recoveries(input.spans) if {
+	some span in input.spans
+	span.wanted > 1
+} else := []
 
 exercised contains {"seq": {run.seq, input.spans[run.final].seq}} if {
 	some run in _runs
@@ -106,14 +106,17 @@ _asked(run) if {
 	count([former | some former in _runs; former.final < run.first; former.ended_ns > at]) == 0
 }
 
+# A pod may be received a little earlier than what the Cluster says of its loss.
+_within(left, run) if {
+	left.ns >= run.began_ns - _skew
+	left.ns <= run.ended_ns
+	count([former | some former in _runs; former.final < run.first; former.ended_ns >= left.ns]) == 0
+}
+
 _replaced := [{"run": run, "pods": pods} |
 	some run in _runs
 	not _asked(run)
-	pods := [pod |
-		some pod in _lost
-		pod.left.ns >= run.began_ns - _skew
-		pod.left.ns <= run.ended_ns
-	]
+	pods := [pod | some pod in _lost; _within(pod.left, run)]
 	count({pod.instance | some pod in pods}) > 1
 ]
 

@@ -34,7 +34,7 @@ test_exercised[name] if {
 		"not by one instance": {
 			"change": {"spans": fixture.timeline(
 				[
-					[0, {"wanted": 1, "instances": 1, "ready_instances": 1}], [100, {"wanted": 1}],
+					[0, {"wanted": 1, "instances": 1, "ready_instances": 1, "ready_pods": ["pg-1"]}], [100, {"wanted": 1}],
 				],
 				10000,
 			)},
@@ -43,7 +43,7 @@ test_exercised[name] if {
 		"by two instances": {
 			"change": {"spans": fixture.timeline(
 				[
-					[0, {"wanted": 2, "instances": 2, "ready_instances": 2}], [100, {"wanted": 2}],
+					[0, {"wanted": 2, "instances": 2, "ready_instances": 2, "ready_pods": ["pg-1", "pg-2"]}], [100, {"wanted": 2}],
 				],
 				10000,
 			)},
@@ -89,10 +89,22 @@ test_pods[name] if {
 		"not ready before": {"pods": _lost(120, {"healthy": false}), "change": {}, "want": _held},
 		"evicted": {"pods": _lost(120, {"evicted": true}), "change": {}, "want": _held},
 		"from a cordoned node": {"pods": _lost(120, {"displaced": true}), "change": {}, "want": _held},
+	}
+	_story(object.union({"pods": case.pods}, case.change)) == case.want
+}
+
+test_when_pods_went[name] if {
+	some name, case in {
 		"just before": {"pods": _lost(98, {}), "change": {}, "want": _churn},
 		"before": {"pods": _lost(97, {}), "change": {}, "want": _held},
 		"at the end": {"pods": _lost(200, {}), "change": {}, "want": _churn},
 		"after the end": {"pods": _lost(201, {}), "change": {}, "want": _held},
+	}
+	_story(object.union({"pods": case.pods}, case.change)) == case.want
+}
+
+test_what_pods_cannot_tell[name] if {
+	some name, case in {
 		"with a gap of Nodes": {
 			"pods": _lost(120, {}), "change": {"gaps": [fixture.gap("nodes", 100, 110)]}, "want": _unclear("gap"),
 		},
@@ -124,6 +136,12 @@ test_what_explains_it[name] if {
 			"change": {"specs": _changed(110, ["metadata.annotations.kubectl.kubernetes.io/restartedAt"])},
 			"want": _held,
 		},
+	}
+	_story(object.union({"pods": _lost(120, {})}, case.change)) == case.want
+}
+
+test_what_may_explain_it[name] if {
+	some name, case in {
 		"a limit": {"change": {"specs": _changed(110, ["spec.storage.limit"])}, "want": _churn},
 		"the size of WAL": {"change": {"specs": _changed(110, ["spec.walStorage.size"])}, "want": _churn},
 		"volumes for WAL": {"change": {"specs": _changed(110, ["spec.walStorage"])}, "want": _held},
@@ -234,4 +252,20 @@ test_claims[name] if {
 		},
 	}
 	_story(object.union({"claims": case.claims}, case.change)) == case.want
+}
+
+# Not steady from 100 s to 199 s, and again from 200 s to 300 s.
+test_a_pod_belongs_to_one_time[name] if {
+	some name, case in {
+		"the first": {"at": 199, "codes": set()},
+		"the second": {"at": 199.5, "codes": {"several_replaced"}},
+	}
+	spans := fixture.timeline(
+		[[0, {}], [100, fixture.failing_over], [199, {}], [200, fixture.failing_over], [300, {}]],
+		10000,
+	)
+	judged := _story({"spans": spans, "pods": [
+		fixture.lost(62, case.at, "pg-2", {}), fixture.lost(63, 210, "pg-3", {}),
+	]})
+	{finding.code | some finding in judged.violation} == case.codes
 }

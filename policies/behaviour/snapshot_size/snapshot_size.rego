@@ -65,7 +65,12 @@ _wrong := [object.union({"snapshot": snapshot}, finding) |
 	some finding in _findings(snapshot)
 ]
 
-_findings(snapshot) := {{"code": "restore_size_below", "want": snapshot.low} | snapshot.restore_size < snapshot.low} | {{"code": "restore_size_above", "want": snapshot.high} | snapshot.restore_size >= snapshot.high + _rounding}
+_findings(snapshot) := below | above if {
+	below := {{"code": "restore_size_below", "want": snapshot.low} | snapshot.restore_size < snapshot.low}
+	above := {{"code": "restore_size_above", "want": snapshot.high} |
+		snapshot.restore_size >= snapshot.high + _rounding
+	}
+}
 
 violation contains {
 	"code": case.code, "seq": {case.snapshot.seq, case.snapshot.ready.seq}, "got": case.snapshot.restore_size,

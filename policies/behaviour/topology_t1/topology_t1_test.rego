@@ -14,7 +14,7 @@ _none := fixture.judgement(set(), set(), set())
 
 _held := fixture.judgement(set(), {{"seq": {110, 120}, "in": "disruption"}}, set())
 
-_up := {"wanted": 1, "instances": 1, "ready_instances": 1}
+_up := {"wanted": 1, "instances": 1, "ready_instances": 1, "ready_pods": ["pg-1"]}
 
 _down := {"wanted": 1, "instances": 1, "ready_instances": 0, "phase": "Failing over"}
 
@@ -85,11 +85,13 @@ test_a_disruption_without_an_end_counts_from_its_begin if {
 }
 
 test_other_topologies[name] if {
-	some name, wanted in {"two instances": 2, "scaled up meanwhile": 1}
+	some name, first in {
+		"two instances": {"wanted": 2, "instances": 2, "ready_instances": 2, "ready_pods": ["pg-1", "pg-2"]},
+		"scaled up meanwhile": _up,
+	}
 	rows := [
-		[0, object.union(_up, {"wanted": wanted, "instances": wanted, "ready_instances": wanted})],
-		[100, object.union(_down, {"wanted": wanted})], [150, object.union(_down, {"wanted": 2})],
-		[3000, {"wanted": 2, "instances": 2, "ready_instances": 2}],
+		[0, first], [100, object.union(_down, {"wanted": first.wanted})], [150, object.union(_down, {"wanted": 2})],
+		[3000, {"wanted": 2, "instances": 2, "ready_instances": 2, "ready_pods": ["pg-1", "pg-2"]}],
 	]
 	_judge(fixture.cluster({"spans": fixture.timeline(rows, 10000), "disruptions": _deleted})) == _none
 }

@@ -12,11 +12,14 @@ _none := fixture.judgement(set(), set(), set())
 
 _held := fixture.judgement(set(), {{"seq": {110, 120}, "in": "disruption"}}, set())
 
+_whole(wanted) := {
+	"wanted": wanted, "instances": wanted, "ready_instances": wanted, "ready_pods": numbers.range(1, wanted),
+}
+
 _spans(wanted) := fixture.timeline(
 	[
-		[0, {"wanted": wanted, "instances": wanted, "ready_instances": wanted}], [100, {"wanted": wanted, "ready": "False"}],
-		[150, {"wanted": wanted, "ready": "Unknown"}],
-		[200, {"wanted": wanted, "instances": wanted, "ready_instances": wanted}],
+		[0, _whole(wanted)], [100, {"wanted": wanted, "ready": "False"}],
+		[150, {"wanted": wanted, "ready": "Unknown"}], [200, _whole(wanted)],
 	],
 	10000,
 )

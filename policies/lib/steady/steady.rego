@@ -9,12 +9,13 @@ import data.lib.spans
 # METADATA
 # description: |
 #   The cluster is healthy and says so, has all the instances that its spec wants,
-#   ready, none of them going; no claim waits for its pod, its content or its size.
+#   ready in its own words and by their pods, none of them going; no claim waits for its pod, its content or its size.
 holds(span) if {
 	span.phase == "Cluster in healthy state"
 	span.ready == "True"
 	span.ready_instances == span.wanted
 	span.instances == span.wanted
+	count(span.ready_pods) == span.wanted
 	lists := [span.terminating, span.dangling, span.initializing, span.unusable, span.unsettled]
 	every list in lists {
 		count(list) == 0

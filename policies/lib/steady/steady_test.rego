@@ -14,6 +14,7 @@ test_not_steady[name] if {
 		"an instance is missing": {"ready_instances": 2, "instances": 2},
 		"one too many": {"ready_instances": 4, "instances": 4},
 		"one is to go": {"instances": 4},
+		"a pod is not ready": {"ready_pods": ["pg-1", "pg-2"]},
 		"a pod is going": {"terminating": ["pg-3"]},
 		"a claim without a pod": {"dangling": ["pg-3"]},
 		"a claim without content": {"initializing": ["pg-3"]},
