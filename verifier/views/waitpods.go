@@ -467,7 +467,8 @@ func (w *waits) signals(kind, namespace, name string) []signal {
 func (w *waits) errorsOf(kind, namespace, name string, begin, end moment, reasons ...string) []waitError {
 	var out []waitError
 	for _, e := range w.signals(kind, namespace, name) {
-		if !slices.Contains(reasons, e.reason) || e.old || e.before(begin) || !end.isZero() && !e.before(end) || !w.has(e.moment) {
+		if !slices.Contains(reasons, e.reason) || e.old || e.before(begin) ||
+			!end.isZero() && !e.before(end) || !w.has(e.moment) {
 			continue
 		}
 		message := cutTo(e.message)
