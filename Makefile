@@ -43,7 +43,8 @@ lint: golang ## Format, vet, staticcheck, and the policies' own tests
 	$(GO) vet $(GOPACKAGE)
 	$(GO) tool staticcheck $(GOPACKAGE)
 	$(GO) tool opa check --strict $(REGO)
-	$(GO) tool opa test $(REGO)
+	$(GO) tool opa check --strict verifier/views/reference
+	$(GO) tool opa test --timeout 120s $(REGO)
 	cd $(LAB) && $(GO) vet ./...
 
 .PHONY: fmt

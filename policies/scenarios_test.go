@@ -398,7 +398,7 @@ func TestScenarios(t *testing.T) {
 			map[string]string{
 				"scenario-backup":                 "inconclusive deleted",
 				"scenario-concurrent-disruptions": "violated phase_reversed",
-				"scenario-node-drain": "held", "scenario-failover": "held",
+				"scenario-node-drain":             "held", "scenario-failover": "held",
 			}},
 		{"the image is upgraded", "growth",
 			func(r *recording) { r.settle(100); r.upgrade(88) },

@@ -60,6 +60,7 @@ type volume struct {
 	volumeName                     string      // of the PersistentVolume
 	source                         string      // VolumeSnapshot that it was made of
 	class                          string      // of storage
+	restored                       bool        // filled from a snapshot or another claim
 }
 
 type volumePoint struct {
@@ -386,6 +387,7 @@ func (v *volume) observe(c *trace.Change) {
 	}
 	v.volumeName = s.At("spec", "volumeName").String()
 	v.class = s.At("spec", "storageClassName").String()
+	v.restored = s.At("spec", "dataSource").Len() > 0 || s.At("spec", "dataSourceRef").Len() > 0
 	if source := s.At("spec", "dataSource"); source.At("kind").String() == "VolumeSnapshot" {
 		v.source = source.At("name").String()
 	}

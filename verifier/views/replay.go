@@ -105,7 +105,7 @@ func (r *replay) takePoint(v *volume, p volumePoint) {
 	before, known := r.at[v]
 	request := requestPoint{
 		moment: p.moment, Volume: v.name, UID: v.uid, Instance: v.instance, How: howChanged,
-		From: before.request, To: p.request, Peak: r.peak(v), Spec: r.spec, Inferred: p.inferred,
+		From: before.request, To: p.request, Peak: r.peak(v), Spec: r.spec, Inferred: p.inferred, Restored: v.restored,
 	}
 	if r.state >= 0 {
 		request.Effective = r.doc.Statuses[r.state].Effective

@@ -68,6 +68,7 @@ type requestPoint struct {
 	Effective int64  `json:"effective"`
 	Spec      int    `json:"spec"`
 	Inferred  bool   `json:"inferred"`
+	Restored  bool   `json:"restored"`
 }
 
 type touchPoint struct {

@@ -95,7 +95,8 @@ func TestClaimsAndTheirClasses(t *testing.T) {
 			t.Errorf("%s: a dynamic block does not ask for growth", c["volume"])
 		}
 	}
-	if diff := cmp.Diff([]string{"pg-1 fast yes 1", "pg-2 stiff no 2", "pg-3 gone unknown 0", "pg-4 gone yes 0"}, got); diff != "" {
+	want := []string{"pg-1 fast yes 1", "pg-2 stiff no 2", "pg-3 gone unknown 0", "pg-4 gone yes 0"}
+	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
 }

@@ -3,7 +3,8 @@
 # description: |
 #   The first claim of a dynamic group, before anything has grown, must have the size
 #   request: no more than was asked for. That it is no less is policy-bounds', and that
-#   the others have the size of the first is replica-consistency's.
+#   the others have the size of the first is replica-consistency's. A claim that is
+#   restored from a snapshot has the size that the snapshot needs.
 # entrypoint: true
 # scope: package
 # schemas:
@@ -44,6 +45,7 @@ _first := [{"request": request, "specs": specs} |
 	request.how == "created"
 	request.siblings == 0
 	request.effective == 0
+	not request.restored
 	_none_before(request)
 	specs := rises.candidates(input.specs, request, _skew)
 	every spec in specs {

@@ -34,6 +34,7 @@ test_first_claim[name] if {
 		"a byte larger": {"request": {"to": _gib + 1}, "spec": {}, "want": _larger},
 		"smaller, which is judged elsewhere": {"request": {"to": _gib - 1}, "spec": {}, "want": _held},
 		"not created in the trace": {"request": {"to": _gib + 1, "how": "listed"}, "spec": {}, "want": _none},
+		"restored from a snapshot": {"request": {"to": _gib + 1, "restored": true}, "spec": {}, "want": _none},
 		"beside others": {"request": {"to": _gib + 1, "siblings": 1}, "spec": {}, "want": _none},
 		"after a growth": {"request": {"to": _gib + 1, "effective": _gib}, "spec": {}, "want": _none},
 		"static": {"request": {"to": _gib + 1}, "spec": {"mode": "static"}, "want": _none},

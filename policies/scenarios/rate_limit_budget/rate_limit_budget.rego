@@ -43,9 +43,6 @@
 #       row: Rate limiting
 #     - doc: results
 #       row: initializes max-actions budget counters
-#   specs:
-#     - initializes max-actions budget counters
-#     - exposes planned/emergency budget split in status
 package scenarios.rate_limit_budget
 
 import data.lib.rises

@@ -33,8 +33,6 @@
 #       row: Threshold oscillation
 #     - doc: results
 #       row: post-growth steady state flapping (P1)
-#   specs:
-#     - verify that post-growth steady state does not cause resize flapping
 package scenarios.threshold_oscillation
 
 import data.lib.rises

@@ -23,7 +23,8 @@ _drain(seq, at) := {
 
 test_one_spec_at_a_time[name] if {
 	some name, at in {"at its begin": 10, "in its middle": 15, "at its end": 20}
-	_judge([_spec("a", 1, 10, 20), _spec("b", 5, 30, 40)], [_drain(50, at)]) == fixture.judgement(set(), {{"seq": {50}}}, set())
+	judged := _judge([_spec("a", 1, 10, 20), _spec("b", 5, 30, 40)], [_drain(50, at)])
+	judged == fixture.judgement(set(), {{"seq": {50}}}, set())
 }
 
 test_nothing_runs[name] if {

@@ -421,9 +421,15 @@ _requests(scene) := [row |
 		"from": point.before.request, "to": point.value.request,
 		"peak": _top({value.request | some value in others}), "siblings": count(others),
 		"effective": _effective(scene, point.seq), "spec": _last([s.moment.seq | some s in scene.specs], point.seq),
-		"inferred": point.event.inferred,
+		"inferred": point.event.inferred, "restored": _restored(point.event),
 	})
 ]
+
+default _restored(_) := false
+
+_restored(event) if event.data.spec.dataSource
+
+_restored(event) if event.data.spec.dataSourceRef
 
 _worth(point) if point.number == 0
 
