@@ -22,6 +22,9 @@
 #     builds_alternate: the same build wrote the status of a cluster again after another one did, so two are at work
 #   reasons:
 #     gap: versions of Clusters are missing, so another build may not have been seen
+#   rows:
+#     - doc: further
+#       row: One build of the operator
 package behaviour.one_operator_build
 
 _named(build) := concat("/", [build.commit, build.operator])

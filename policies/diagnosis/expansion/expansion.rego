@@ -23,6 +23,9 @@
 #     not_taken_up: no resizer took up the request for a larger volume
 #     volume: the storage took long to expand the volume
 #     file_system: the kubelet took long to grow the file system, though a pod used the volume
+#   rows:
+#     - doc: further
+#       row: Expansion that fails or is slow
 package diagnosis.expansion
 
 import data.lib.waits

@@ -18,6 +18,9 @@
 #     image_wrong: the image that the test asks for does not exist, or may not be pulled
 #     pull_failing: the registry did not answer
 #     pull_slow: the image was pulled for a long time
+#   rows:
+#     - doc: further
+#       row: Image that is not pulled
 package diagnosis.image_pull
 
 import data.lib.waits

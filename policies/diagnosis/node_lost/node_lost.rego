@@ -15,6 +15,9 @@
 #   requirement: Failure mode a node that is lost
 #   reasons:
 #     node_not_ready: a node on which the cluster had a pod was not ready
+#   rows:
+#     - doc: further
+#       row: Node lost
 package diagnosis.node_lost
 
 import data.lib.waits

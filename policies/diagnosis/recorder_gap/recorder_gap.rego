@@ -18,6 +18,9 @@
 #     gap: versions of the cluster's objects were not recorded
 #     recorder_stopped: the recorder was not running
 #     api_unavailable: the API server could not be reached
+#   rows:
+#     - doc: further
+#       row: Gap of the recording
 package diagnosis.recorder_gap
 
 blame contains {
