@@ -50,6 +50,7 @@ Every row has a cluster of its own. The full run takes about 25 minutes.`,
 	flags.BoolVar(&o.Quick, "quick", false, "the reduced run")
 	flags.IntVar(&o.Kills, "kills", 200, "how often the programs are killed")
 	flags.Float64Var(&o.Rate, "rate", 100, "versions that are written in a second")
+	flags.IntVar(&o.Parallel, "parallel", 1, "rows at a time")
 	flags.Uint64Var(&o.Seed, "seed", 1, "of the random moments")
 	flags.StringVar(&parts, "part", "", "only faults, or only cost (default: both)")
 	flags.BoolVar(&o.Keep, "keep", false, "keep what the programs wrote")

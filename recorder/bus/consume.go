@@ -26,7 +26,7 @@ const pullMessages = 256
 
 // purgeBytes is how much may lie in the stream that is in the trace already, or
 // a quarter of what the stream may hold at all.
-const purgeBytes = 64 << 20
+const purgeBytes = 16 << 20
 
 // quiet is how long nothing may come until the server is asked whether something
 // that was due has gone.

@@ -12,16 +12,50 @@ import (
 // caches: watches can start from the version in brackets on.
 var named = regexp.MustCompile(`too old resource version: \d+ \((\d+)\)`)
 
+// memory is what a server remembers of a resource, by what it says when it
+// refuses a watch. The memory of a busy resource moves on from one refusal to the
+// next.
+type memory struct{ before, last uint64 }
+
+func (m *memory) note(refusal string) {
+	m.before, m.last = m.last, 0
+	if found := named.FindStringSubmatch(refusal); found != nil {
+		m.last, _ = strconv.ParseUint(found[1], 10, 64) // too great a number is none
+	}
+}
+
+// headStart is how many times as far as from one refusal to the next the memory
+// may move on until a watch is open.
+const headStart = 4
+
+// mostFutile is how often in a row a version may be forgotten before the watch
+// from it is open, until the present is taken.
+const mostFutile = 4
+
+// start returns a version from which a watch can be opened in a moment, as far
+// as the server's word goes; "" if it did not name one. Every attempt in vain
+// doubles the head start.
+func (m *memory) start(futile int) string {
+	if m.last == 0 {
+		return ""
+	}
+	moved := uint64(0)
+	if m.before != 0 && m.before < m.last {
+		moved = m.last - m.before
+	}
+	return strconv.FormatUint(m.last+moved*headStart<<futile, 10)
+}
+
 // oldest finds the oldest version after rv from which on history is not lost,
 // and of which the server has the state as well, so that nothing but what lies
 // between the two is missing. rv is the last version that was seen; the server
-// has refused to go on from there, saying why. "" means the present.
+// has refused to go on from there. "" means the present.
 //
-// first is a version that is known to be one, if the server still has it.
-// Otherwise, of a resource that it caches the server names the version. Of others
-// (Events) history is that of etcd, which has what happened after a version as
-// long as it has its state; so there it is searched for.
-func (c *Client) oldest(ctx context.Context, t Target, first, rv, why string) (string, error) {
+// first is a version that should be one, if any is known: of a resource that it
+// caches, the server names it. Of others (Events) history is that of etcd, which
+// has what happened after a version as long as it has its state; so there it is
+// searched for.
+func (c *Client) oldest(ctx context.Context, t Target, first, rv string) (string, error) {
 	present, err := c.list(ctx, t, metav1.ListOptions{Limit: 1})
 	if err != nil {
 		return "", err
@@ -31,10 +65,11 @@ func (c *Client) oldest(ctx context.Context, t Target, first, rv, why string) (s
 	if err1 != nil || err2 != nil { // not comparable
 		return "", nil
 	}
-	if m := named.FindStringSubmatch(why); m != nil && first == "" {
-		first = m[1]
+	n, err := strconv.ParseUint(first, 10, 64)
+	if err == nil && n >= held {
+		return "", nil // the memory is too short
 	}
-	if n, err := strconv.ParseUint(first, 10, 64); err == nil && n > lost && n < held {
+	if err == nil && n > lost {
 		if has, err := c.has(ctx, t, n); err != nil || has {
 			return first, err
 		}

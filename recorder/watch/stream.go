@@ -60,6 +60,8 @@ type Stream struct {
 	doubted string        // the version of which the server has said once that history after it is lost
 	expired string        // why history after rv is lost: a list must follow
 	listRV  string        // of the last list
+	futile  int           // lists in a row after which history was gone again at once
+	memory  memory        // what the server remembers, by its refusals
 	// interrupted is the version of a list that a recorder before us was stopped in.
 	interrupted string
 	standIn     bool          // the list under way stands in for one: Replace does nothing
@@ -238,16 +240,20 @@ func (s *Stream) standInList() *list {
 func (s *Stream) beginList(ctx context.Context, opts *metav1.ListOptions) error {
 	s.mu.Lock()
 	s.listedAt = s.hub.Now()
-	rv, expired, interrupted := s.rv, s.expired, s.interrupted
-	// What was forgotten again before anything came of the last list would be so
-	// after the next one, too.
-	past := s.listed && rv != s.listRV
+	rv, first := s.rv, s.interrupted
+	if first == "" {
+		first = s.memory.start(s.futile)
+	}
+	past := s.listed && s.futile < mostFutile
+	if s.listed && rv == s.listRV {
+		s.futile++
+	}
 	since := s.lastCurrent()
 	s.mu.Unlock()
 	if !past {
 		return nil
 	}
-	oldest, err := s.hub.Client.oldest(ctx, s.target, interrupted, rv, expired)
+	oldest, err := s.hub.Client.oldest(ctx, s.target, first, rv)
 	if err != nil || oldest == "" {
 		return err
 	}
@@ -356,6 +362,7 @@ func (s *Stream) ended(err error) {
 // that has come further since, or one API server of several with a shorter
 // memory.
 func (s *Stream) noteExpired(err error) {
+	s.memory.note(err.Error())
 	if s.doubted == s.rv {
 		s.expired = err.Error()
 	}
@@ -499,7 +506,7 @@ func (s *Stream) bookmark(rv string) error {
 func (s *Stream) advance(rv string, now time.Duration) {
 	s.contact = now
 	if newer(rv, s.rv) {
-		s.rv = rv
+		s.rv, s.futile = rv, 0
 	}
 	if s.backlog != nil && s.backlog.until != "" && !newer(s.backlog.until, rv) {
 		s.backlog = nil

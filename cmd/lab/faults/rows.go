@@ -123,11 +123,12 @@ func (s *stage) outage(ctx context.Context, d, remember time.Duration) error {
 			return fmt.Errorf("compact etcd: %w", err)
 		}
 	}
-	if err := s.expired(ctx, since, 0); err != nil {
+	s.proxy.up()
+	// What the server forgets while the programs come back cannot be asked of them.
+	if err := s.during(ctx, slack); err != nil {
 		return err
 	}
-	s.proxy.up()
-	return nil
+	return s.expired(ctx, since, 0)
 }
 
 // restartServer kills the API server while objects go on changing, as others would
