@@ -8,15 +8,15 @@
 //
 //	view       one document per                         serves
 //	storage    volume group of a cluster                policy-bounds, replica-consistency, idempotency, status-coherence
-//	backup     Backup, or VolumeSnapshot of none        backup-outcome, snapshot-size
-//	cluster    life of a Cluster                        single-primary, primary-election, no-silent-stall, no-churn, …
-//	episode    thing that was done to a cluster      scenarios, assertions
 //	operation  expansion of a volume group              convergence-resumes
-//	pressure   volume group of a cluster                growth-on-usage, emergency-growth, maintenance-window, …
-//	suite      trace                                    suite-serial, suite-namespaces, suite-expandable-storage
-//	run        trace                                    one-operator-build, validation
 //	set        sentinel workload, or cluster without    no-data-loss
+//	episode    thing that was done to a cluster         scenarios, assertions
+//	cluster    life of a Cluster                        single-primary, primary-election, no-silent-stall, no-churn, …
+//	pressure   volume group of a cluster                growth-on-usage, emergency-growth, maintenance-window, …
+//	backup     Backup, or VolumeSnapshot of none        backup-outcome, snapshot-size
 //	wait       life of a Cluster                        the diagnoses
+//	run        trace                                    one-operator-build, validation
+//	suite      trace                                    suite-serial, suite-namespaces, suite-expandable-storage
 //
 // A volume group is the claims of one role of one cluster: PG_DATA, PG_WAL, or
 // PG_TABLESPACE with its name. Its entity is namespace/cluster/role, with
