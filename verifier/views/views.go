@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 
+	jsonv2 "github.com/go-json-experiment/json"
+
 	"github.com/hindsight-project/hindsight/recorder/trace"
 )
 
@@ -83,9 +85,10 @@ func Project(r *trace.Reader, want []string) ([]Document, error) {
 	return documents, nil
 }
 
-// document turns a struct with json tags into a document.
+// document turns a struct with json tags into a document. A list that is nil is
+// an empty one: no field is ever null.
 func document(view, entity string, content any) (Document, error) {
-	text, err := json.Marshal(content)
+	text, err := jsonv2.Marshal(content)
 	if err != nil {
 		return Document{}, err
 	}
