@@ -22,7 +22,7 @@ rest(from, until, others) := [{"from_ns": start, "until_ns": min(ends)} |
 	holes := [hole | some hole in others; hole.from_ns < hole.until_ns]
 	begins := {from} | {hole.until_ns | some hole in holes}
 	some start in sort({ns | some ns in begins; ns >= from; ns < until; not _covered(ns, holes)})
-	ends := {until} | {hole.from_ns | some hole in holes; hole.from_ns > start; hole.from_ns < until}
+	ends := {until} | {hole.from_ns | some hole in holes; hole.from_ns > start}
 ]
 
 _covered(ns, holes) if {

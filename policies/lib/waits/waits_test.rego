@@ -31,6 +31,7 @@ test_rest[name] if {
 		"two that overlap": {"holes": [[20, 40], [30, 50]], "want": [[10, 20], [50, 90]]},
 		"two apart": {"holes": [[20, 30], [50, 60]], "want": [[10, 20], [30, 50], [60, 90]]},
 		"before": {"holes": [[0, 5], [5, 10]], "want": [[10, 90]]},
+		"before, apart": {"holes": [[0, 5]], "want": [[10, 90]]},
 		"after": {"holes": [[90, 95]], "want": [[10, 90]]},
 		"an instant": {"holes": [[50, 50]], "want": [[10, 90]]},
 	}
