@@ -23,7 +23,8 @@ const (
 	EnvRunID = "HINDSIGHT_RUN_ID" // the run in it
 )
 
-// finishTimeout bounds how long the API server is asked for its last word.
+// finishTimeout bounds how long the API server is asked for its last word: that
+// long after the last event, so that a backlog is taken whole.
 const finishTimeout = 20 * time.Second
 
 // ErrAborted is returned when Options.Abort ended a recording into a file.
@@ -328,7 +329,7 @@ func (a *attachment) attendCommand(l *listener) (end string, code *int, err erro
 func (a *attachment) finish(streams []*watch.Stream, end string, code *int) (cert trace.Certificate, err error) {
 	r := a.rec
 	r.show.notify("%s; comparing with the API server", end)
-	ctx, cancel := context.WithTimeout(r.ctx, finishTimeout)
+	ctx, cancel := r.untilQuiet(finishTimeout)
 	defer cancel()
 	outcomes := map[*watch.Stream]watch.Outcome{}
 	var mu sync.Mutex

@@ -465,6 +465,22 @@ func TestWhatIsRecorded(t *testing.T) {
 			[]string{"added pods/ds/a u101 at 101"},
 			trace.ProofComplete,
 		},
+		{
+			"a backlog that one watch at the end does not bring is taken from the next",
+			func(s *apiServer, _ *attached) {
+				s.set(func() { s.mute, s.slice, s.deaf = true, 2, true })
+				s.cutAll()
+				for x := range 3 {
+					s.put(pods, "ds/a", map[string]any{"x": x})
+				}
+				time.AfterFunc(time.Second, func() { s.set(func() { s.deaf = false }) }) // the streams are ending by then
+			},
+			[]string{
+				"added pods/ds/a u101 at 101", "modified pods/ds/a u101 at 102", "modified pods/ds/a u101 at 103",
+				"modified pods/ds/a u101 at 104",
+			},
+			trace.ProofComplete,
+		},
 	} {
 		t.Run(c.says, func(t *testing.T) {
 			t.Parallel()

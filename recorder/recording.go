@@ -56,6 +56,32 @@ type recording struct {
 // now is the monotonic time of the trace.
 func (r *recording) now() time.Duration { return r.elapsed + time.Since(r.start) }
 
+// untilQuiet returns a context that ends when nothing has been recorded for a while.
+func (r *recording) untilQuiet(d time.Duration) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(r.ctx)
+	last := func() time.Duration {
+		r.emitting.Lock()
+		defer r.emitting.Unlock()
+		return r.last
+	}
+	go func() {
+		for before := last(); ; {
+			select {
+			case <-time.After(d):
+			case <-ctx.Done():
+				return
+			}
+			now := last()
+			if now == before {
+				cancel()
+				return
+			}
+			before = now
+		}
+	}()
+	return ctx, cancel
+}
+
 func (r *recording) nextGap() int { return int(r.gaps.Add(1)) }
 
 // emit gives an event its place: the times of a trace never decrease, and no

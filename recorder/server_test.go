@@ -2,9 +2,11 @@ package recorder
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -38,6 +40,7 @@ type apiServer struct {
 	deaf      bool            // watches are refused, lists are not
 	gone410   bool            // an expired watch is refused with HTTP 410 instead of an ERROR event
 	mute      bool            // no bookmarks
+	slice     int             // events that a watch delivers at most; 0: all
 	expired   chan struct{}   // closed to send 410 into all watches
 	requests  []string
 }
@@ -321,6 +324,7 @@ func (s *apiServer) watch(w http.ResponseWriter, r *http.Request, k *kind, names
 	timeout, _ := strconv.Atoi(r.URL.Query().Get("timeoutSeconds"))
 	s.mu.Lock()
 	cut, expired, tooOld, status410, deaf, mute := s.cut, s.expired, since < s.compacted, s.gone410, s.deaf, s.mute
+	slice := cmp.Or(s.slice, math.MaxInt)
 	message := "The resourceVersion for the provided watch is too old."
 	if s.cached {
 		message = fmt.Sprintf("too old resource version: %d (%d)", since, s.compacted)
@@ -362,8 +366,9 @@ func (s *apiServer) watch(w http.ResponseWriter, r *http.Request, k *kind, names
 			panic(http.ErrAbortHandler)
 		}
 		for _, c := range pending {
-			if c.path == k.path && (c.ns == "" || namespace == "" || c.ns == namespace) {
+			if slice > 0 && c.path == k.path && (c.ns == "" || namespace == "" || c.ns == namespace) {
 				event(c.typ, c.object)
+				slice--
 			}
 		}
 		if confirm {

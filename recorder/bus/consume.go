@@ -18,7 +18,7 @@ import (
 const (
 	batchEvents = 1000
 	batchBytes  = 16 << 20
-	linger      = 10 * time.Millisecond
+	linger      = 25 * time.Millisecond
 )
 
 // pullMessages is how many messages the server sends ahead.

@@ -68,6 +68,7 @@ func (s *shared) serve(first uint64, payload []byte) error {
 	}
 	encoder, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedBetterCompression),
 		zstd.WithEncoderConcurrency(1), zstd.WithEncoderCRC(false), zstd.WithWindowSize(8*maxShared),
+		zstd.WithLowerEncoderMem(true),
 		zstd.WithEncoderDictRaw(sharedID, dictionaryOf(payload)))
 	if err != nil {
 		return err

@@ -53,6 +53,15 @@ func (s *Stream) Finish(ctx context.Context) (Outcome, error) {
 	if err != nil {
 		return Outcome{}, err
 	}
+	if end == unreached && len(s.differences(final)) > 0 {
+		s.mu.Lock()
+		s.expired = "the recorder was ended before its watch had come to the final list"
+		s.mu.Unlock()
+		if err := s.replace(final.Items, final.ResourceVersion); err != nil {
+			return Outcome{}, err
+		}
+		end = reached
+	}
 	outcome := s.compare(final, end)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -131,9 +140,9 @@ func (s *Stream) catchUp(ctx context.Context, final *list) (ending, error) {
 		if s.isExpired() {
 			return reached, s.replace(final.Items, final.ResourceVersion)
 		}
-		timeout, opened := catchUpTimeout, s.hub.Now()
+		timeout, opened, since := catchUpTimeout, s.hub.Now(), s.resourceVersion()
 		f, err := s.hub.Client.watch(ctx, s.target, metav1.ListOptions{
-			ResourceVersion: s.resourceVersion(), AllowWatchBookmarks: true, TimeoutSeconds: &timeout,
+			ResourceVersion: since, AllowWatchBookmarks: true, TimeoutSeconds: &timeout,
 		})
 		switch {
 		case err == nil:
@@ -144,13 +153,13 @@ func (s *Stream) catchUp(ctx context.Context, final *list) (ending, error) {
 			if done {
 				return reached, nil
 			}
-			if s.hub.Now()-opened >= time.Duration(timeout)*time.Second {
+			if s.hub.Now()-opened >= time.Duration(timeout)*time.Second && s.resourceVersion() == since {
 				return waited, nil
 			}
 		case ctx.Err() == nil:
 			s.failed(err)
 		}
-		if !s.isExpired() && !sleep(ctx, pause) {
+		if s.resourceVersion() == since && !s.isExpired() && !sleep(ctx, pause) || ctx.Err() != nil {
 			return unreached, nil
 		}
 	}
@@ -213,9 +222,26 @@ func (s *Stream) abandon(cause error) (Outcome, error) {
 
 // compare says whether the final list holds exactly what was seen.
 func (s *Stream) compare(final *list, end ending) Outcome {
+	wrong := s.differences(final)
+	switch {
+	case len(wrong) > 0 && end == reached:
+		return Outcome{trace.ProofMismatch, "the final list contradicts the recording: " + enumerate(wrong)}
+	case len(wrong) > 0:
+		return Outcome{trace.ProofMismatch, "the watch did not reach the final list: " + enumerate(wrong)}
+	case end == unreached:
+		return Outcome{trace.ProofOpen, "the final list agrees, but the last watch broke before it could confirm that"}
+	case end == waited:
+		return Outcome{trace.ProofComplete, fmt.Sprintf("the API server sends no bookmarks, "+
+			"but the last watch stayed open for %d s past the final list", catchUpTimeout)}
+	default:
+		return Outcome{Proof: trace.ProofComplete}
+	}
+}
+
+// differences says where the final list is not what was seen.
+func (s *Stream) differences(final *list) (wrong []string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var wrong []string
 	left := s.sortedKeys()
 	for _, o := range final.Items {
 		key := types.NamespacedName{Namespace: o.Namespace, Name: o.Name}
@@ -235,19 +261,7 @@ func (s *Stream) compare(final *list, end ending) Outcome {
 	for _, key := range left {
 		wrong = append(wrong, name(key)+" is gone and its deletion was not seen")
 	}
-	switch {
-	case len(wrong) > 0 && end == reached:
-		return Outcome{trace.ProofMismatch, "the final list contradicts the recording: " + enumerate(wrong)}
-	case len(wrong) > 0:
-		return Outcome{trace.ProofMismatch, "the watch did not reach the final list: " + enumerate(wrong)}
-	case end == unreached:
-		return Outcome{trace.ProofOpen, "the final list agrees, but the last watch broke before it could confirm that"}
-	case end == waited:
-		return Outcome{trace.ProofComplete, fmt.Sprintf("the API server sends no bookmarks, "+
-			"but the last watch stayed open for %d s past the final list", catchUpTimeout)}
-	default:
-		return Outcome{Proof: trace.ProofComplete}
-	}
+	return wrong
 }
 
 // Recorded returns uid and resourceVersion of every object that the trace must

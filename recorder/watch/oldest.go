@@ -2,10 +2,12 @@ package watch
 
 import (
 	"context"
+	"encoding/json"
 	"regexp"
 	"strconv"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/watch"
 )
 
 // named is how an API server says what it remembers of a resource that it
@@ -20,12 +22,15 @@ type memory struct{ before, last uint64 }
 func (m *memory) note(refusal string) {
 	m.before, m.last = m.last, 0
 	if found := named.FindStringSubmatch(refusal); found != nil {
-		m.last, _ = strconv.ParseUint(found[1], 10, 64) // too great a number is none
+		if n, err := strconv.ParseUint(found[1], 10, 64); err == nil {
+			m.last = n
+		}
 	}
 }
 
-// headStart is how many times as far as from one refusal to the next the memory
-// may move on until a watch is open.
+// headStart is which part of what the memory moved on between the last two
+// refusals, which are a pause of the reflector apart, it may move on until a watch
+// is open.
 const headStart = 4
 
 // mostFutile is how often in a row a version may be forgotten before the watch
@@ -43,7 +48,24 @@ func (m *memory) start(futile int) string {
 	if m.before != 0 && m.before < m.last {
 		moved = m.last - m.before
 	}
-	return strconv.FormatUint(m.last+moved*headStart<<futile, 10)
+	return strconv.FormatUint(m.last+(moved<<futile+headStart-1)/headStart, 10)
+}
+
+// refusal asks why the server does not let us watch from a version; "" if it
+// does, or does not say.
+func (c *Client) refusal(ctx context.Context, t Target, rv string) string {
+	second := int64(1)
+	f, err := c.watch(ctx, t, metav1.ListOptions{ResourceVersion: rv, TimeoutSeconds: &second})
+	if err != nil {
+		return err.Error()
+	}
+	defer f.close()
+	kind, raw, err := f.next()
+	var status metav1.Status
+	if err != nil || watch.EventType(kind) != watch.Error || json.Unmarshal(raw, &status) != nil {
+		return ""
+	}
+	return status.Message
 }
 
 // oldest finds the oldest version after rv from which on history is not lost,

@@ -241,9 +241,6 @@ func (s *Stream) beginList(ctx context.Context, opts *metav1.ListOptions) error 
 	s.mu.Lock()
 	s.listedAt = s.hub.Now()
 	rv, first := s.rv, s.interrupted
-	if first == "" {
-		first = s.memory.start(s.futile)
-	}
 	past := s.listed && s.futile < mostFutile
 	if s.listed && rv == s.listRV {
 		s.futile++
@@ -252,6 +249,13 @@ func (s *Stream) beginList(ctx context.Context, opts *metav1.ListOptions) error 
 	s.mu.Unlock()
 	if !past {
 		return nil
+	}
+	if first == "" {
+		refusal := s.hub.Client.refusal(ctx, s.target, rv) // the server's memory may have moved on since
+		s.mu.Lock()
+		s.memory.note(refusal)
+		first = s.memory.start(s.futile)
+		s.mu.Unlock()
 	}
 	oldest, err := s.hub.Client.oldest(ctx, s.target, first, rv)
 	if err != nil || oldest == "" {

@@ -64,8 +64,8 @@ How the faults are made:
   it again. History is compacted in etcd, as API servers do it every five minutes.
 - *API server killed*: with SIGKILL. Objects go on changing meanwhile, as they do with several API servers.
 - *watches expired, broken*: by a front that speaks TLS and HTTP for the API server.
-- *killed*: SIGKILL, all programs at the same random moments (0 to 1.2 s after the last; {{.Kills}} times), and
-  started again on the same files. kubectl and the informer append.
+- *killed*: SIGKILL, all programs at the same random moments (0 to 1.2 s after the start; {{.Kills}} times), and
+  started again on the same files; every tenth time, not before the recorder watches again.
 - *NATS*: a nats-server of the version that is built in, beside the recorder. Only the recorder has to do with it.
 - *disk full*: a tmpfs that is filled up and cleared. What has ended by then is started again.
 - *disk slow*: the kernel holds up each fsync and fdatasync of the recorder (seccomp user notification).

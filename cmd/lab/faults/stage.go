@@ -17,6 +17,7 @@ import (
 	"sync"
 	"time"
 
+	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
@@ -244,8 +245,13 @@ func (s *stage) floor(ctx context.Context, t watch.Target) (uint64, error) {
 func askFloor(ctx context.Context, client rest.Interface, path string, compacted uint64) (uint64, error) {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
-	body, err := client.Get().AbsPath(path).Param("watch", "1").Param("resourceVersion", "1").
-		Param("timeoutSeconds", "1").MaxRetries(0).Stream(ctx)
+	var body io.ReadCloser
+	err := wait.PollUntilContextCancel(ctx, 100*time.Millisecond, true, func(ctx context.Context) (ok bool, _ error) {
+		var err error // that of a server that is not ready: it is asked again
+		body, err = client.Get().AbsPath(path).Param("watch", "1").Param("resourceVersion", "1").
+			Param("timeoutSeconds", "1").MaxRetries(0).Stream(ctx)
+		return err == nil, nil
+	})
 	if err != nil {
 		return 0, fmt.Errorf("ask for the oldest version: %w", err)
 	}

@@ -35,9 +35,6 @@ type disk struct {
 	path   string // of the disk, for us
 }
 
-// errNoDisk says that this machine does not let us make a disk.
-var errNoDisk = errors.New("no small disk can be made here: it takes user and mount namespaces")
-
 func newDisk(dir string) (*disk, error) {
 	self, err := os.Executable()
 	if err != nil {

@@ -1,7 +1,6 @@
 package faults
 
 import (
-	"errors"
 	"fmt"
 	"os/exec"
 	"runtime"
@@ -13,9 +12,6 @@ import (
 
 // syncDelay is how much longer a sync takes on the slow disk.
 const syncDelay = 200 * time.Millisecond
-
-// errNoSlowDisk says that this machine does not let us hold up system calls.
-var errNoSlowDisk = errors.New("no disk can be made slow here: it takes seccomp user notification (Linux 5.5)")
 
 // onSlowDisk holds up every fsync and fdatasync of the recorder. The kernel asks
 // us before it lets them through (seccomp user notification, seccomp_unotify(2)),
