@@ -113,6 +113,19 @@ func TestTheRecordingsAreReadAsTheReferenceSemanticsSays(t *testing.T) {
 	}
 }
 
+// The recordings of real faults that the policies are tested with: static sizes,
+// deadlocks, nodes that are lost.
+func TestTheRecordingsOfFaultsAreReadAsTheReferenceSemanticsSays(t *testing.T) {
+	files, err := filepath.Glob(filepath.Join("..", "..", "policies", "testdata", "diagnosis", "*.jsonl.zst"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no recordings: %v", err)
+	}
+	for _, file := range files {
+		name := strings.TrimSuffix(filepath.Base(file), ".jsonl.zst")
+		t.Run(name, func(t *testing.T) { compare(t, importedFrom(t, file, name)) })
+	}
+}
+
 // Recordings in which much is changed at random: events are missing, sizes,
 // primaries, nodes and holders of leases are others, objects go and the end
 // comes early.

@@ -67,7 +67,12 @@ var recordings = []string{"growth", "node-drain", "primary-restart"}
 
 func imported(t testing.TB, name string) string {
 	t.Helper()
-	in, err := os.Open(filepath.Join("..", "..", "recorder", "testdata", name+".jsonl.zst"))
+	return importedFrom(t, filepath.Join("..", "..", "recorder", "testdata", name+".jsonl.zst"), name)
+}
+
+func importedFrom(t testing.TB, file, name string) string {
+	t.Helper()
+	in, err := os.Open(file)
 	if err != nil {
 		t.Fatal(err)
 	}

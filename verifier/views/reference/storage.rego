@@ -158,7 +158,7 @@ _document(uid, key) := document if {
 	}
 	document := {
 		"namespace": own.namespace, "cluster": own.name, "role": key.role, "tablespace": key.tablespace,
-		"cluster_seen": true, "born": _truth(objects.born(own)), "from_ns": _from(uid),
+		"cluster_seen": true, "born": _is_born(own), "from_ns": _from(uid),
 		"until": until.how, "until_seq": until.moment.seq, "until_ns": until.moment.ns,
 		"specs": [_spec_row(scene, i) | some i, _ in specs],
 		"statuses": [status.row | some status in statuses],
@@ -171,10 +171,6 @@ _document(uid, key) := document if {
 		"disruptions": disruptions.of(uid),
 	}
 }
-
-default _truth(_) := false
-
-_truth(condition) := condition
 
 _ordered(rows) := [row |
 	some seq in sort({row.seq | some row in rows})
