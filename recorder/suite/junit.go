@@ -8,6 +8,7 @@ import (
 	"io"
 	"math"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -170,16 +171,16 @@ func (c *junitCase) outcome() string {
 }
 
 func (c *junitCase) failure() string {
-	for _, results := range [][]junitResult{c.Failures, c.Errors} {
-		for _, r := range results {
-			text := strings.TrimSpace(r.Text)
-			if r.Message == "" || r.Message == "Failed" || strings.Contains(text, r.Message) {
-				return cmp.Or(text, r.Message)
-			}
-			return r.Message
-		}
+	results := slices.Concat(c.Failures, c.Errors)
+	if len(results) == 0 {
+		return ""
 	}
-	return ""
+	r := results[0]
+	text := strings.TrimSpace(r.Text)
+	if r.Message == "" || r.Message == "Failed" || strings.Contains(text, r.Message) {
+		return cmp.Or(text, r.Message)
+	}
+	return r.Message
 }
 
 // timestamp reads ISO 8601, with and without a zone.

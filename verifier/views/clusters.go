@@ -116,11 +116,11 @@ func clusterDocuments(h *history) ([]Document, error) {
 }
 
 // lastMoment is up to when the cluster can be judged.
-func (k *cluster) lastMoment(end moment) (moment, string) {
-	if k.left.isZero() {
+func (c *cluster) lastMoment(end moment) (moment, string) {
+	if c.left.isZero() {
 		return end, endOfTrace
 	}
-	return k.left, endDeleted
+	return c.left, endDeleted
 }
 
 // stage is one cluster with what belongs to it, while its document is made.

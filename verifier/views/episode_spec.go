@@ -56,18 +56,18 @@ func areaOf(field string) string {
 }
 
 // specChanges lists in what each version of the spec differs from the one before.
-func (k *cluster) specChanges() []specChange {
+func (c *cluster) specChanges() []specChange {
 	var out []specChange
 	var before map[string]string
-	for _, c := range k.changes {
+	for _, p := range c.changes {
 		now := map[string]string{}
-		flatten(now, "", c.spec)
+		flatten(now, "", p.spec)
 		fields := maps.Clone(now)
 		maps.Copy(fields, before)
 		for _, field := range slices.Sorted(maps.Keys(fields)) {
 			if from, to := before[field], now[field]; before != nil && from != to {
 				out = append(out, specChange{
-					moment: c.moment, Generation: c.generation, Field: field, Area: areaOf(field), From: from, To: to,
+					moment: p.moment, Generation: p.generation, Field: field, Area: areaOf(field), From: from, To: to,
 					FromBytes: bytesOf(from), ToBytes: bytesOf(to),
 				})
 			}

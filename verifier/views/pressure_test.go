@@ -127,9 +127,7 @@ func TestSpansJoinUsageWindowAndDisruptions(t *testing.T) {
 	})
 	var samples []string
 	for _, span := range d["spans"].([]any) {
-		for _, row := range pick(span.(map[string]any)["volumes"], "volume", "sample", "request") {
-			samples = append(samples, row)
-		}
+		samples = append(samples, pick(span.(map[string]any)["volumes"], "volume", "sample", "request")...)
 	}
 	expect(t, samples[:3], []string{"pg-1 -1 1024Mi", "pg-1 0 1024Mi", "pg-1 0 1024Mi"})
 }

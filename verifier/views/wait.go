@@ -65,8 +65,7 @@ type waiting struct {
 	clusters      map[*cluster]*waitCluster
 	budgets       map[*trace.Object]*waitBudget
 	budgetOrder   []*waitBudget
-	drains        map[string][]drainList   // by node
-	told          map[*trace.Object]string // events: what they said last
+	drains        map[string][]drainList // by node
 	lines         []waitLine
 	backups       map[*trace.Object]*waitBackup
 	backupOrder   []*waitBackup
