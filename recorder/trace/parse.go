@@ -16,17 +16,47 @@ import (
 type parser struct {
 	dict   *dictionary
 	leaves []leaf
-	dec    jsontext.Decoder
-	buf    bytes.Reader
+	dec    *jsontext.Decoder // one of the two below
+	outer  source            // of what is parsed
+	inner  source            // of a part of it
 
 	// texts remembers canonical texts by what they were made from: the field
 	// sets of an object are the same in nearly all of its versions.
 	texts      map[string]string
 	textsBytes int
+
+	// parts remembers the leaves of parts of objects, for the same reason.
+	parts      map[part][]leaf
+	partsBytes int
 }
 
-// maxTexts bounds the bytes that a parser remembers.
-const maxTexts = 4 << 20
+// source is a decoder that is used again and again.
+type source struct {
+	dec jsontext.Decoder
+	buf bytes.Reader
+}
+
+func (s *source) reset(data []byte) *jsontext.Decoder {
+	s.buf.Reset(data)
+	s.dec.Reset(&s.buf)
+	return &s.dec
+}
+
+// part is a JSON value at a path.
+type part struct {
+	path uint32
+	text string
+}
+
+// partDepth is where parts are remembered: spec.containers, status.conditions.
+const partDepth = 3
+
+// These bound the bytes of JSON that a parser remembers, as text and as leaves,
+// which take several times as much.
+const (
+	maxTexts = 4 << 20
+	maxParts = 1 << 20
+)
 
 // text returns the canonical form of one JSON value.
 func (p *parser) text(raw []byte) (string, error) {
@@ -52,8 +82,7 @@ func (p *parser) parse(root uint32, data []byte) ([]leaf, error) {
 		return nil, fmt.Errorf("%d bytes of JSON are more than the limit of %d", len(data), maxData)
 	}
 	p.leaves = p.leaves[:0]
-	p.buf.Reset(data)
-	p.dec.Reset(&p.buf)
+	p.dec = p.outer.reset(data)
 	if err := p.value(root, 1); err != nil {
 		return nil, fmt.Errorf("not valid JSON: %w", err)
 	}
@@ -77,6 +106,9 @@ func (p *parser) value(path uint32, depth int) error {
 		}
 		p.emit(path, value{kind: kindText, str: text})
 		return nil
+	}
+	if (kind == '{' || kind == '[') && depth == partDepth && p.dict.entries[path].step.key != "managedFields" {
+		return p.part(path)
 	}
 	switch kind {
 	case '{':
@@ -104,6 +136,34 @@ func (p *parser) value(path uint32, depth int) error {
 	default:
 		p.emit(path, numberValue(raw))
 	}
+	return nil
+}
+
+// part takes an object or array apart that may have been seen before.
+func (p *parser) part(path uint32) error {
+	raw, err := p.dec.ReadValue()
+	if err != nil {
+		return err
+	}
+	if known, ok := p.parts[part{path, string(raw)}]; ok {
+		p.leaves = append(p.leaves, known...)
+		return nil
+	}
+	first := len(p.leaves)
+	p.dec = p.inner.reset(raw)
+	if raw[0] == '{' {
+		err = p.object(path, partDepth)
+	} else {
+		err = p.array(path, partDepth)
+	}
+	p.dec = &p.outer.dec
+	if err != nil {
+		return err
+	}
+	if p.partsBytes += len(raw); p.parts == nil || p.partsBytes > maxParts {
+		p.parts, p.partsBytes = map[part][]leaf{}, len(raw)
+	}
+	p.parts[part{path, string(raw)}] = slices.Clone(p.leaves[first:])
 	return nil
 }
 

@@ -46,7 +46,8 @@ interface).
 {{.Table}}
 **recorded**: versions with the content that etcd has. **Still held**: without what was written during a
 fault (or less than 5 s before) and was older than the oldest version from which the API server could be
-watched when the fault was over, asked past all faults. **Missing, undeclared**: in no gap that the
+watched when the fault was over, asked past all faults (after an outage, when the programs had had 15 s to
+come back). **Missing, undeclared**: in no gap that the
 program declares. A gap is **real** when the API server could not be watched from its beginning any more;
 that is so for quiet resources too, of which nobody can know whether they have missed something;
 **lossy** are those in which a version is missing. **Recall**: missing versions inside of gaps;

@@ -125,7 +125,7 @@ func (s *stage) outage(ctx context.Context, d, remember time.Duration) error {
 	}
 	s.proxy.up()
 	// What the server forgets while the programs come back cannot be asked of them.
-	if err := s.during(ctx, slack); err != nil {
+	if err := s.during(ctx, s.long(comeback, slack)); err != nil {
 		return err
 	}
 	return s.expired(ctx, since, 0)
@@ -210,13 +210,22 @@ func breakWatches(ctx context.Context, s *stage) error {
 }
 
 // kills ends every program at random moments of its life and starts it again.
-// Every tenth life comes to work: who is never let up to date cannot be.
+// Every tenth life comes to work, and has a moment: who is never let up to date
+// cannot be. What was gone by then is noted.
 func (s *stage) kills(ctx context.Context, times int, between func() error) error {
+	since := time.Now()
 	for i := range times {
 		if i%10 == 9 {
 			if err := s.recorder().ready(); err != nil {
 				return err
 			}
+			if err := s.during(ctx, receipt); err != nil {
+				return err
+			}
+			if err := s.expired(ctx, since, 0); err != nil {
+				return err
+			}
+			since = time.Now()
 		}
 		if err := s.during(ctx, time.Duration(s.random.Int64N(int64(1200*time.Millisecond)))); err != nil {
 			return err

@@ -181,12 +181,14 @@ func (s *stage) during(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// receipt is how long programs have for what is on its way to them in the end,
-// and slack how long before a fault a version may be written that a program on a
-// busy machine has not received when the fault begins.
+// receipt is how long programs have for what is on its way to them in the end;
+// slack how long before a fault a version may be written that a program on a busy
+// machine has not received when the fault begins; comeback how long after a fault
+// they have until they watch again: they pause longer and longer between attempts.
 const (
-	receipt = 2 * time.Second
-	slack   = 5 * time.Second
+	receipt  = 2 * time.Second
+	slack    = 5 * time.Second
+	comeback = 15 * time.Second
 )
 
 // revisionAt returns the latest revision that was known at a moment.
