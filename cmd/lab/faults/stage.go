@@ -251,7 +251,7 @@ func askFloor(ctx context.Context, client rest.Interface, path string, compacted
 	err := wait.PollUntilContextCancel(ctx, 100*time.Millisecond, true, func(ctx context.Context) (ok bool, _ error) {
 		var err error // that of a server that is not ready: it is asked again
 		body, err = client.Get().AbsPath(path).Param("watch", "1").Param("resourceVersion", "1").
-			Param("timeoutSeconds", "1").MaxRetries(0).Stream(ctx)
+			Param("timeoutSeconds", "20").MaxRetries(0).Stream(ctx)
 		return err == nil, nil
 	})
 	if err != nil {
