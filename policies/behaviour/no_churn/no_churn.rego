@@ -71,12 +71,19 @@ _scaled_down(left, lives) if {
 	spec.ns <= left.ns + _skew
 }
 
+# What goes with the cluster may be received a little before the cluster's own end.
+_torn_down(left) if {
+	input.until == "deleted"
+	left.ns >= input.until_ns - _skew
+}
+
 # Pods of healthy instances that went for no reason of their own.
 _lost := [pod |
 	some pod in input.pods
 	pod.healthy
 	not pod.evicted
 	not pod.displaced
+	not _torn_down(pod.left)
 	not _scaled_down(pod.left, [life | some life in input.pods; life.instance == pod.instance])
 ]
 
@@ -136,6 +143,7 @@ _destroyed := [claim |
 	some claim in input.claims
 	claim.healthy
 	not claim.displaced
+	not _torn_down(claim.left)
 	not _scaled_down(claim.left, [life | some life in input.claims; life.volume == claim.volume])
 ]
 

@@ -99,6 +99,9 @@ test_when_pods_went[name] if {
 		"before": {"pods": _lost(97, {}), "change": {}, "want": _held},
 		"at the end": {"pods": _lost(200, {}), "change": {}, "want": _churn},
 		"after the end": {"pods": _lost(201, {}), "change": {}, "want": _held},
+		"just before the cluster": {
+			"pods": _lost(120, {}), "change": {"until": "deleted", "until_ns": 122 * _s}, "want": _held,
+		},
 	}
 	_story(object.union({"pods": case.pods}, case.change)) == case.want
 }
@@ -217,6 +220,15 @@ _known := object.union(fixture.gap("clusters", 20, 30), {"same_generation": true
 test_claims[name] if {
 	some name, case in {
 		"destroyed": {"claims": [_claim(5, 1, {})], "change": {}, "want": _destroyed},
+		"gone just before its cluster": {
+			"claims": [_claim(5, 1, {})], "change": {"until": "deleted", "until_ns": 122 * _s}, "want": _held,
+		},
+		"gone before its cluster": {
+			"claims": [_claim(5, 1, {})], "change": {"until": "deleted", "until_ns": 123 * _s}, "want": _destroyed,
+		},
+		"gone just before the recording ends": {
+			"claims": [_claim(5, 1, {})], "change": {"until_ns": 121 * _s}, "want": _destroyed,
+		},
 		"of a broken instance": {"claims": [_claim(5, 1, {"healthy": false})], "change": {}, "want": _held},
 		"on a lost node": {"claims": [_claim(5, 1, {"displaced": true})], "change": {}, "want": _held},
 		"scaled away": {"claims": [_claim(5, 1, {})], "change": {"specs": _fewer(105)}, "want": _held},
