@@ -8,7 +8,6 @@ import (
 	"reflect"
 
 	"github.com/open-policy-agent/opa/v1/ast"
-	"github.com/open-policy-agent/opa/v1/storage/inmem"
 
 	"github.com/hindsight-project/hindsight/verifier/verdict"
 )
@@ -45,7 +44,7 @@ func (s *Set) With(group, name string, value int64) (*Set, error) {
 	out.params = maps.Clone(s.params)
 	changed := maps.Clone(values)
 	changed[name], out.params[group] = value, changed
-	out.store = inmem.NewFromObject(out.params)
+	out.store = storeOf(out.params)
 	return &out, nil
 }
 

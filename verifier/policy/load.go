@@ -106,7 +106,7 @@ func Load(fsys fs.FS, o Options) (*Set, error) {
 		return nil, err
 	}
 	set.params, set.profiles, set.comments = params, thresholds.profiles, thresholds.comments
-	set.store = inmem.NewFromObject(map[string]any{"params": params})
+	set.store = storeOf(params)
 	set.Digest = digestOf(digest, params)
 	for _, s := range sources {
 		if s.policy != nil {
@@ -118,6 +118,11 @@ func Load(fsys fs.FS, o Options) (*Set, error) {
 		return nil, err
 	}
 	return set, nil
+}
+
+// storeOf holds the parameters where policies read them: data.params.
+func storeOf(params map[string]any) storage.Store {
+	return inmem.NewFromObject(map[string]any{"params": params})
 }
 
 // isPolicy and isTest tell the two kinds of files of Rego apart.

@@ -627,6 +627,22 @@ func TestPanicIsTheVerdictOfOneDocument(t *testing.T) {
 	}
 }
 
+// A threshold that is still too low must not let the finding go.
+func TestAskingWithAnotherThreshold(t *testing.T) {
+	set := good(t)
+	doc := document(t, "pg-1", map[string]any{"samples": []any{sample(7, 150, 1)}})
+	for deadline, want := range map[int64]int{149: 1, 150: 0} {
+		with, err := set.With("volume-grows", "deadline_ns", deadline)
+		if err != nil {
+			t.Fatal(err)
+		}
+		found, err := with.Ask(context.Background(), set.Policy("volume-grows"), doc)
+		if err != nil || len(found) != want {
+			t.Errorf("with %d: %d findings and %v, want %d", deadline, len(found), err, want)
+		}
+	}
+}
+
 func TestCancelledContextEndsTheEvaluation(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
