@@ -147,6 +147,14 @@ func (c *cluster) observe(m moment, s trace.State, start time.Time) {
 	}
 }
 
+// lastMoment is up to when the cluster can be judged.
+func (c *cluster) lastMoment(end moment) (moment, string) {
+	if c.left.isZero() {
+		return end, endOfTrace
+	}
+	return c.left, endDeleted
+}
+
 // group returns what is known of a volume group, creating it.
 func (c *cluster) group(key groupKey) *groupHistory {
 	g := c.groups[key]

@@ -104,23 +104,7 @@ type reasonCount struct {
 
 // clusterDocuments makes one document per life of a Cluster.
 func clusterDocuments(h *history) ([]Document, error) {
-	var out []Document
-	for _, k := range h.clusters {
-		d, err := document("cluster", k.label, h.clusterDocument(k))
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, d)
-	}
-	return out, nil
-}
-
-// lastMoment is up to when the cluster can be judged.
-func (c *cluster) lastMoment(end moment) (moment, string) {
-	if c.left.isZero() {
-		return end, endOfTrace
-	}
-	return c.left, endDeleted
+	return documentsOf("cluster", h.clusters, func(k *cluster) (string, any) { return k.label, h.clusterDocument(k) })
 }
 
 // stage is one cluster with what belongs to it, while its document is made.

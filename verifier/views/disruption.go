@@ -41,6 +41,9 @@ const pendingPrimary = "pending"
 // disruptionsOf lists what interrupted the cluster, in order of begin. What
 // begins with or after the deletion of the cluster is no disruption.
 func (h *history) disruptionsOf(k *cluster) []disruption {
+	if known, ok := h.disruptions[k]; ok {
+		return known
+	}
 	var all []disruption
 	for _, p := range h.pods {
 		if p.owner == k {
@@ -58,6 +61,7 @@ func (h *history) disruptionsOf(k *cluster) []disruption {
 		return cmp.Or(cmp.Compare(a.Begin.Seq, b.Begin.Seq), cmp.Compare(a.Kind, b.Kind),
 			cmp.Compare(a.Subject, b.Subject))
 	})
+	h.disruptions[k] = all
 	return all
 }
 

@@ -37,7 +37,8 @@ type history struct {
 	waiting     *waiting
 	episodes    *episodeFold
 
-	groups       []volumeGroup // once they are made
+	groups       []volumeGroup             // once they are made
+	disruptions  map[*cluster][]disruption // once they were asked for
 	clusterOf    map[*trace.Object]*cluster
 	volumeOf     map[*trace.Object]*volume
 	podOf        map[*trace.Object]*pod
@@ -159,6 +160,7 @@ func fold(r *trace.Reader) (*history, error) {
 		start:        r.Run().Start,
 		gaps:         gapsOf(certificate),
 		nodes:        map[string]*node{},
+		disruptions:  map[*cluster][]disruption{},
 		classes:      map[string]storageClass{},
 		clusterOf:    map[*trace.Object]*cluster{},
 		volumeOf:     map[*trace.Object]*volume{},

@@ -8,16 +8,7 @@ import (
 // pressureDocument is the timeline of how full the volumes of a group are,
 // beside what the spec says of that and what the status tells.
 type pressureDocument struct {
-	Namespace   string         `json:"namespace"`
-	Cluster     string         `json:"cluster"`
-	Role        string         `json:"role"`
-	Tablespace  string         `json:"tablespace"`
-	ClusterSeen bool           `json:"cluster_seen"`
-	Born        bool           `json:"born"`
-	FromNS      int64          `json:"from_ns"`
-	Until       string         `json:"until"`
-	UntilSeq    uint64         `json:"until_seq"`
-	UntilNS     int64          `json:"until_ns"`
+	groupHead
 	Specs       []pressureSpec `json:"specs"`
 	Windows     []openTime     `json:"windows"`
 	Requests    []requestPoint `json:"requests"`
@@ -74,24 +65,14 @@ type pressureVolume struct {
 
 // pressureDocuments makes one document per volume group.
 func pressureDocuments(h *history) ([]Document, error) {
-	var out []Document
-	for _, g := range h.volumeGroups() {
-		d, err := document("pressure", g.entity(), g.pressure())
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, d)
-	}
-	return out, nil
+	return documentsOf("pressure", h.volumeGroups(), func(g volumeGroup) (string, any) { return g.entity(), g.pressure() })
 }
 
 func (g volumeGroup) pressure() pressureDocument {
 	s := g.timeline
 	d := pressureDocument{
-		Namespace: s.Namespace, Cluster: s.Cluster, Role: s.Role, Tablespace: s.Tablespace,
-		ClusterSeen: s.ClusterSeen, Born: s.Born, FromNS: s.FromNS,
-		Until: s.Until, UntilSeq: s.UntilSeq, UntilNS: s.UntilNS,
-		Specs: []pressureSpec{}, Windows: s.Windows, Requests: s.Requests, Statuses: s.Statuses,
+		groupHead: s.groupHead,
+		Specs:     []pressureSpec{}, Windows: s.Windows, Requests: s.Requests, Statuses: s.Statuses,
 		Rewrites: []moment{}, Samples: []samplePoint{}, Patches: []patchPoint{}, Spans: []pressureSpan{},
 		Disruptions: s.Disruptions, Gaps: s.Gaps,
 	}

@@ -10,18 +10,23 @@ import (
 	"github.com/hindsight-project/hindsight/recorder/trace"
 )
 
+// groupHead says of which volume group a timeline is, and from when until when.
+type groupHead struct {
+	Namespace   string `json:"namespace"`
+	Cluster     string `json:"cluster"`
+	Role        string `json:"role"`
+	Tablespace  string `json:"tablespace"`
+	ClusterSeen bool   `json:"cluster_seen"`
+	Born        bool   `json:"born"`
+	FromNS      int64  `json:"from_ns"`
+	Until       string `json:"until"`
+	UntilSeq    uint64 `json:"until_seq"`
+	UntilNS     int64  `json:"until_ns"`
+}
+
 // storageDocument is the timeline of one volume group of one cluster.
 type storageDocument struct {
-	Namespace   string         `json:"namespace"`
-	Cluster     string         `json:"cluster"`
-	Role        string         `json:"role"`
-	Tablespace  string         `json:"tablespace"`
-	ClusterSeen bool           `json:"cluster_seen"`
-	Born        bool           `json:"born"`
-	FromNS      int64          `json:"from_ns"`
-	Until       string         `json:"until"`
-	UntilSeq    uint64         `json:"until_seq"`
-	UntilNS     int64          `json:"until_ns"`
+	groupHead
 	Specs       []storageSpec  `json:"specs"`
 	Windows     []openTime     `json:"windows"`
 	Requests    []requestPoint `json:"requests"`
@@ -140,15 +145,7 @@ type gap struct {
 
 // storageDocuments makes one document per volume group.
 func storageDocuments(h *history) ([]Document, error) {
-	var out []Document
-	for _, g := range h.volumeGroups() {
-		d, err := document("storage", g.entity(), g.timeline)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, d)
-	}
-	return out, nil
+	return documentsOf("storage", h.volumeGroups(), func(g volumeGroup) (string, any) { return g.entity(), g.timeline })
 }
 
 // volumeGroup is one volume group of one cluster with all that concerns it.
@@ -204,10 +201,7 @@ func (g volumeGroup) entity() string {
 // lastMoment is up to when the group can be judged: until its cluster or its
 // last volume begins to go, else until the trace ends.
 func (g volumeGroup) lastMoment() (moment, string) {
-	end, how := g.history.end, endOfTrace
-	if !g.cluster.left.isZero() {
-		end, how = g.cluster.left, endDeleted
-	}
+	end, how := g.cluster.lastMoment(g.history.end)
 	var last moment
 	for _, v := range g.volumes {
 		if v.left.isZero() {
@@ -230,16 +224,18 @@ func (g volumeGroup) isBeyond(m moment) bool {
 
 func (g volumeGroup) storage() storageDocument {
 	d := storageDocument{
-		Namespace:   g.cluster.namespace,
-		Cluster:     g.cluster.name,
-		Role:        g.key.role,
-		Tablespace:  g.key.tablespace,
-		ClusterSeen: g.cluster.seen,
-		Born:        g.cluster.born,
-		FromNS:      g.cluster.from.NS,
-		Until:       g.end,
-		UntilSeq:    g.until.Seq,
-		UntilNS:     g.until.NS,
+		groupHead: groupHead{
+			Namespace:   g.cluster.namespace,
+			Cluster:     g.cluster.name,
+			Role:        g.key.role,
+			Tablespace:  g.key.tablespace,
+			ClusterSeen: g.cluster.seen,
+			Born:        g.cluster.born,
+			FromNS:      g.cluster.from.NS,
+			Until:       g.end,
+			UntilSeq:    g.until.Seq,
+			UntilNS:     g.until.NS,
+		},
 		Specs:       []storageSpec{},
 		Windows:     []openTime{},
 		Requests:    []requestPoint{},

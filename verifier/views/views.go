@@ -100,3 +100,17 @@ func document(view, entity string, content any) (Document, error) {
 	}
 	return Document{View: view, Entity: entity, Value: value}, nil
 }
+
+// documentsOf makes one document of each element of a list.
+func documentsOf[T any](view string, list []T, tell func(T) (entity string, content any)) ([]Document, error) {
+	var out []Document
+	for _, element := range list {
+		entity, content := tell(element)
+		d, err := document(view, entity, content)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, d)
+	}
+	return out, nil
+}

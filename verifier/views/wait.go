@@ -169,15 +169,7 @@ func (w *waiting) observe(h *history, c *trace.Change) {
 
 // waitDocuments makes one document per cluster.
 func waitDocuments(h *history) ([]Document, error) {
-	var out []Document
-	for _, k := range h.clusters {
-		d, err := document("wait", k.label, newWaits(h, k).document())
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, d)
-	}
-	return out, nil
+	return documentsOf("wait", h.clusters, func(k *cluster) (string, any) { return k.label, newWaits(h, k).document() })
 }
 
 // waits makes the document of one cluster.
@@ -192,10 +184,8 @@ type waits struct {
 }
 
 func newWaits(h *history, k *cluster) *waits {
-	w := &waits{history: h, waiting: h.waiting, cluster: k, until: h.end, end: endOfTrace}
-	if !k.left.isZero() {
-		w.until, w.end = k.left, endDeleted
-	}
+	w := &waits{history: h, waiting: h.waiting, cluster: k}
+	w.until, w.end = k.lastMoment(h.end)
 	for _, p := range w.order {
 		if p.owner == k {
 			w.pods = append(w.pods, p)
