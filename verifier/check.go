@@ -61,6 +61,24 @@ func Check(ctx context.Context, paths []string, o Options) (verdict.Run, error) 
 	if err != nil {
 		return verdict.Run{}, err
 	}
+	run, err := NewRun(set, o)
+	if err != nil {
+		return verdict.Run{}, err
+	}
+	for _, path := range paths {
+		t, err := CheckTrace(ctx, path, set, o)
+		if err != nil {
+			return verdict.Run{}, err
+		}
+		run.Traces = append(run.Traces, t)
+	}
+	run.Judge()
+	return run, nil
+}
+
+// NewRun returns the judgement of no trace yet, with what the options let pass.
+// It fails when they name a policy that is not in the set.
+func NewRun(set *policy.Set, o Options) (verdict.Run, error) {
 	run := verdict.Run{
 		SchemaVersion: verdict.SchemaVersion,
 		Policies:      verdict.PolicySet{Digest: set.Digest, Count: len(set.Policies), CIClass: set.CIClass},
@@ -81,25 +99,25 @@ func Check(ctx context.Context, paths []string, o Options) (verdict.Run, error) 
 			return verdict.Run{}, fmt.Errorf("waiver in line %d: %w", w.Line, set.NoSuch(w.Policy))
 		}
 	}
-	if err := run.Waive(o.Waivers, o.Today); err != nil {
-		return verdict.Run{}, err
-	}
-	for _, path := range paths {
-		t := verdict.Trace{File: path}
-		if err := checkFile(ctx, &t, o, set); err != nil {
-			if ctx.Err() != nil {
-				return verdict.Run{}, ctx.Err()
-			}
-			t.Error = err.Error()
-		}
-		t.Judge()
-		run.Traces = append(run.Traces, t)
-	}
-	run.Judge()
-	return run, nil
+	return run, run.Waive(o.Waivers, o.Today)
 }
 
-// checkFile judges one trace.
+// CheckTrace judges one trace by a set of policies that LoadPolicies returned for
+// the same options. That it cannot be read is part of the answer; the error is
+// that of a cancelled context.
+func CheckTrace(ctx context.Context, path string, set *policy.Set, o Options) (verdict.Trace, error) {
+	t := verdict.Trace{File: path}
+	if err := checkFile(ctx, &t, o, set); err != nil {
+		if ctx.Err() != nil {
+			return verdict.Trace{}, ctx.Err()
+		}
+		t.Error = err.Error()
+	}
+	t.Judge()
+	return t, nil
+}
+
+// checkFile judges the trace that t names.
 func checkFile(ctx context.Context, t *verdict.Trace, o Options, set *policy.Set) (err error) {
 	path := t.File
 	if path == Stdin {
