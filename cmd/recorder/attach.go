@@ -17,7 +17,6 @@ import (
 	_ "k8s.io/client-go/plugin/pkg/client/auth" // logins of managed clusters
 
 	"github.com/hindsight-project/hindsight/recorder"
-	"github.com/hindsight-project/hindsight/recorder/broker"
 	"github.com/hindsight-project/hindsight/recorder/logs"
 	"github.com/hindsight-project/hindsight/recorder/sentinel"
 	"github.com/hindsight-project/hindsight/recorder/trace"
@@ -138,7 +137,7 @@ Exit codes: that of the command if it is not 0; otherwise
 		"write no file: publish to --nats, for \"recorder collect\" to write the trace")
 	f.StringVar(&o.NATSListen, "nats-listen", "",
 		"let the built-in NATS server listen on this loopback address and port, for those who have its token")
-	addNATSFlags(f, &o.NATS, "URL of a NATS server with JetStream to go through instead of the built-in one")
+	o.NATS.AddFlags(f, "URL of a NATS server with JetStream to go through instead of the built-in one")
 	f.IntVar(&o.Stream.Replicas, "nats-replicas", 0, "servers of the cluster that keep the stream of this run (default 1)")
 	f.Var(flagOf{limit}, "nats-max-bytes", "how large the stream of this run may grow, 0 for no limit; "+
 		"while it is full, the recorder waits")
@@ -160,17 +159,6 @@ func addSourceFlags(f *pflag.FlagSet, o *recorder.Options, budget *resource.Quan
 	f.BoolVar(&o.Logs.Record, "logs", true, "record what the operator and the instances log")
 	f.StringVar(&o.Logs.Rules, "log-rules", "", "file that says which lines are recorded (default: built-in rules)")
 	f.Var(flagOf{budget}, "log-budget", "how much may be recorded of logs, such as 32Mi")
-}
-
-// addNATSFlags adds the flags of how a NATS server is reached.
-func addNATSFlags(f *pflag.FlagSet, o *broker.Options, usage string) {
-	f.StringVar(&o.URL, "nats", "", usage)
-	f.StringVar(&o.CredsFile, "nats-creds", "", "credentials file for --nats")
-	f.StringVar(&o.NKeyFile, "nats-nkey", "", "file with the seed of our nkey for --nats")
-	f.StringVar(&o.TokenFile, "nats-token-file", "", "file with our token for --nats")
-	f.StringVar(&o.CAFile, "nats-ca", "", "PEM file with the authority that signed the certificate of --nats")
-	f.StringVar(&o.CertFile, "nats-cert", "", "PEM file with our certificate for --nats")
-	f.StringVar(&o.KeyFile, "nats-key", "", "PEM file with the key of --nats-cert")
 }
 
 // flagOf is a quantity as a flag.

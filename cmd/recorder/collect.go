@@ -55,6 +55,6 @@ Exit codes:
 	f.StringVarP(&o.Dir, "output", "o", ".", "directory to write into; one collector at a time")
 	f.StringArrayVar(&o.Runs, "run", nil, "collect only this run, and end when it is sealed (repeatable)")
 	f.DurationVar(&o.UntilIdle, "until-idle", 0, "end when nothing has come for so long, 0 for never")
-	addNATSFlags(f, &o.NATS, "URL of the NATS server that recorders publish to; several are separated by commas")
+	o.NATS.AddFlags(f, "URL of the NATS server that recorders publish to; several are separated by commas")
 	return cmd
 }

@@ -75,7 +75,7 @@ It prints nothing. Exit codes: 0 recorded, 2 not recorded.`,
 	f.StringVarP(&o.where.Trace, "trace", "o", "", "trace that the recorder writes: its --output")
 	f.StringVar(&o.where.Run, "run", "", "id of the run, with --nats")
 	f.DurationVar(&o.timeout, "timeout", marks.Timeout, "how long to wait for the recorder")
-	addNATSFlags(f, &o.where.NATS, "URL of the NATS server that the recorder goes through")
+	o.where.NATS.AddFlags(f, "URL of the NATS server that the recorder goes through")
 	return cmd
 }
 
