@@ -9,10 +9,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"github.com/hindsight-project/hindsight/verifier"
-	"github.com/hindsight-project/hindsight/verifier/report"
 	"github.com/hindsight-project/hindsight/verifier/verdict"
 	"github.com/hindsight-project/hindsight/verifier/waiver"
 )
@@ -47,10 +45,8 @@ type checkOptions struct {
 	require []string
 	allow   []string
 	waivers string
-	output  string
-	color   string
+	outputFlags
 
-	format     report.Format
 	allowances []verdict.Allowance
 	waived     []verdict.Waiver
 }
@@ -66,6 +62,9 @@ then what held, and how often it was put to the test. Policies of single scenari
 count only if the trace exercises them, or declares that it does (a mark with
 "requirement", a spec of a suite, --require): a drain says nothing about backups.
 - reads a trace from standard input.
+
+Output formats:
+` + formatTable() + `
 
 Exit codes:
   0    every policy held, or what did not was allowed or waived by name
@@ -94,6 +93,9 @@ Exit codes:
   # what is known and owned by somebody, until a day
   verifier check --waivers waivers.yaml growth.db
 
+  # for people, and for the CI system
+  verifier check growth.db -o text -o json=verdict.json
+
   # from a pipe
   verifier check - < growth.db`,
 		Args: func(_ *cobra.Command, args []string) error {
@@ -109,7 +111,7 @@ Exit codes:
 			return o.run(cmd.Context(), args)
 		},
 	}
-	o.bind(cmd)
+	o.policyFlags.bind(cmd)
 	cmd.Flags().StringArrayVar(&o.only, "policy", nil, "ask this policy only, by its `ID`; repeatable")
 	cmd.Flags().StringArrayVar(&o.require, "require", nil,
 		"demand of every trace that it exercises this policy, by its `ID`; repeatable")
@@ -117,26 +119,14 @@ Exit codes:
 		"let a policy pass that is vacuous or inconclusive, as `VERDICT=ID`; repeatable, shown in the report")
 	cmd.Flags().StringVar(&o.waivers, "waivers", "",
 		"`FILE` of waivers, each with policy, verdict, owner, reason and expires; shown in the report")
-	cmd.Flags().StringVarP(&o.output, "output", "o", report.Formats()[0].Name, "output format: "+formatNames())
-	cmd.Flags().StringVar(&o.color, "color", "auto", "colours: auto, always or never")
+	o.outputFlags.bind(cmd)
 	return cmd
 }
 
-func formatNames() string {
-	var names []string
-	for _, f := range report.Formats() {
-		names = append(names, f.Name)
-	}
-	return strings.Join(names, " or ")
-}
-
 // complete turns the flags into what run needs, and refuses what makes no sense.
-func (o *checkOptions) complete(paths []string) (err error) {
-	if o.format, err = report.Named(o.output); err != nil {
+func (o *checkOptions) complete(paths []string) error {
+	if err := o.outputFlags.complete(); err != nil {
 		return err
-	}
-	if o.color != "auto" && o.color != "always" && o.color != "never" {
-		return fmt.Errorf("--color is %q, must be auto, always or never", o.color)
 	}
 	for _, a := range o.allow {
 		allowance, err := parseAllowance(a)
@@ -192,20 +182,11 @@ func (o *checkOptions) run(ctx context.Context, paths []string) error {
 	if err != nil {
 		return err
 	}
-	if err := o.format.Write(o.out, run, report.Options{Color: o.colored()}); err != nil {
-		return fmt.Errorf("write the report: %w", err)
+	if err := o.outputFlags.write(o.streams, run); err != nil {
+		return err
 	}
 	if run.ExitCode != verdict.ExitHeld {
 		return exitCode(run.ExitCode)
 	}
 	return nil
-}
-
-// colored decides about colours: NO_COLOR and dumb terminals switch auto off.
-func (o *checkOptions) colored() bool {
-	if o.color != "auto" {
-		return o.color == "always"
-	}
-	file, ok := o.out.(*os.File)
-	return ok && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb" && term.IsTerminal(int(file.Fd()))
 }

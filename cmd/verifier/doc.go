@@ -5,6 +5,7 @@
 //	check    judge traces and print the verdict
 //	explain  the manual page of a policy, or a list of all
 //	repro    write a finding as files for OPA alone
+//	schema   print the JSON schema of the JSON report, or of a view
 //	test     run the tests of policies, with coverage
 //	lint     check how policies are written
 //	mutate   how strong policies are: mutants of policies and of traces

@@ -1,0 +1,129 @@
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/hindsight-project/hindsight/recorder/trace"
+	"github.com/hindsight-project/hindsight/verifier"
+	"github.com/hindsight-project/hindsight/verifier/report"
+	"github.com/hindsight-project/hindsight/verifier/verdict"
+)
+
+// outputFlags say how the result of a check is written, and where to.
+type outputFlags struct {
+	wanted []string
+	color  string
+
+	outputs []output
+}
+
+// output is one report that is asked for; without a file it goes to stdout.
+type output struct {
+	format report.Format
+	file   string
+}
+
+func (f *outputFlags) bind(cmd *cobra.Command) {
+	cmd.Flags().StringArrayVarP(&f.wanted, "output", "o", nil,
+		"output `FORMAT[=FILE]`; repeatable, one of them without a file (default text)")
+	cmd.Flags().StringVar(&f.color, "color", "auto", "colours: auto, always or never")
+}
+
+// formatTable lists the formats for the help.
+func formatTable() string {
+	width := 0
+	for _, f := range report.Formats() {
+		width = max(width, len(f.Name))
+	}
+	var lines []string
+	for _, f := range report.Formats() {
+		lines = append(lines, fmt.Sprintf("  %-*s  %s", width, f.Name, f.About))
+	}
+	return strings.Join(lines, "\n")
+}
+
+// complete reads the flags, and refuses what makes no sense.
+func (f *outputFlags) complete() error {
+	if f.color != "auto" && f.color != "always" && f.color != "never" {
+		return fmt.Errorf("--color is %q, must be auto, always or never", f.color)
+	}
+	wanted := f.wanted
+	if len(wanted) == 0 {
+		wanted = []string{report.Formats()[0].Name}
+	}
+	for _, text := range wanted {
+		name, file, named := strings.Cut(text, "=")
+		format, err := report.Named(name)
+		if err != nil {
+			return err
+		}
+		if named && file == "" {
+			return fmt.Errorf("-o %s: there is no file after the =", text)
+		}
+		same := func(o output) bool { return o.file == file }
+		if slices.ContainsFunc(f.outputs, same) {
+			return fmt.Errorf("-o %s: another output goes to %s already; name a file for one of them, such as -o %s=FILE",
+				text, cmp.Or(file, "standard output"), name)
+		}
+		f.outputs = append(f.outputs, output{format, file})
+	}
+	return nil
+}
+
+// write writes all reports: files first, so that they are there when the text is read.
+func (f *outputFlags) write(s streams, run verdict.Run) error {
+	options := report.Options{Color: colored(f.color, s.out), Open: open}
+	for _, toFile := range []bool{true, false} {
+		for _, o := range f.outputs {
+			if (o.file != "") != toFile {
+				continue
+			}
+			if err := o.write(s.out, run, options); err != nil {
+				return fmt.Errorf("write the report -o %s: %w", o.format.Name, err)
+			}
+		}
+	}
+	return nil
+}
+
+// write writes one report. A file is opened when the report is complete, so that
+// one that cannot be made leaves nothing behind.
+func (o output) write(out io.Writer, run verdict.Run, options report.Options) error {
+	if o.file == "" {
+		return o.format.Write(out, run, options)
+	}
+	options.Color = false
+	var text bytes.Buffer
+	if err := o.format.Write(&text, run, options); err != nil {
+		return err
+	}
+	return os.WriteFile(o.file, text.Bytes(), 0o644)
+}
+
+// open opens a trace that was judged a second time.
+func open(file string) (*trace.Reader, error) {
+	if file == verifier.Stdin {
+		return nil, errors.New("this format reads the trace a second time, which standard input cannot give: " +
+			"write it to a file first")
+	}
+	return trace.Open(file)
+}
+
+// colored decides about colours: NO_COLOR and dumb terminals switch auto off.
+func colored(mode string, out io.Writer) bool {
+	if mode != "auto" {
+		return mode == "always"
+	}
+	file, ok := out.(*os.File)
+	return ok && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb" && term.IsTerminal(int(file.Fd()))
+}
