@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"slices"
 	"time"
 
@@ -32,6 +33,33 @@ type Options struct {
 	Waivers  []verdict.Waiver    // what may pass the gate until its day
 	Today    time.Time           // the day on which waivers are read
 	Stdin    io.Reader           // what Stdin reads; nil: nothing
+}
+
+// Find replaces directories by the traces below them (files that end with .db),
+// sorted. What is named itself stays, whatever its name. A directory without any
+// is an error.
+func Find(paths []string) ([]string, error) {
+	var found []string
+	for _, path := range paths {
+		if info, err := os.Stat(path); err != nil || !info.IsDir() {
+			found = append(found, path)
+			continue
+		}
+		before := len(found)
+		err := filepath.WalkDir(path, func(file string, entry fs.DirEntry, err error) error {
+			if err == nil && !entry.IsDir() && filepath.Ext(file) == ".db" {
+				found = append(found, file)
+			}
+			return err
+		})
+		if err != nil {
+			return nil, fmt.Errorf("cannot look for traces: %w", err)
+		}
+		if len(found) == before {
+			return nil, fmt.Errorf("there is no trace (*.db) in the directory %s", path)
+		}
+	}
+	return found, nil
 }
 
 // LoadPolicies loads the policies that the options name. Its error lists

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/hindsight-project/hindsight/verifier"
+	"github.com/hindsight-project/hindsight/verifier/fleet"
 	"github.com/hindsight-project/hindsight/verifier/verdict"
 	"github.com/hindsight-project/hindsight/verifier/waiver"
 )
@@ -46,6 +47,7 @@ type checkOptions struct {
 	allow   []string
 	waivers string
 	outputFlags
+	fleet fleetFlags
 
 	allowances []verdict.Allowance
 	waived     []verdict.Waiver
@@ -61,7 +63,7 @@ violated, with the events that show it; then what the recording cannot decide;
 then what held, and how often it was put to the test. Policies of single scenarios
 count only if the trace exercises them, or declares that it does (a mark with
 "requirement", a spec of a suite, --require): a drain says nothing about backups.
-- reads a trace from standard input.
+- reads a trace from standard input, a directory is all traces (*.db) below it.
 
 Output formats:
 ` + formatTable() + `
@@ -96,6 +98,9 @@ Exit codes:
   # for people, and for the CI system
   verifier check growth.db -o text -o json=verdict.json
 
+  # all traces of a year, on as many machines as there are workers
+  verifier check --nats tls://nats.example.com:4222 --nats-creds check.creds -o json=year.json runs/2026/
+
   # from a pipe
   verifier check - < growth.db`,
 		Args: func(_ *cobra.Command, args []string) error {
@@ -120,6 +125,7 @@ Exit codes:
 	cmd.Flags().StringVar(&o.waivers, "waivers", "",
 		"`FILE` of waivers, each with policy, verdict, owner, reason and expires; shown in the report")
 	o.outputFlags.bind(cmd)
+	o.fleet.bind(cmd, "let workers judge (verifier worker), over the JetStream cluster at this `URL`")
 	return cmd
 }
 
@@ -178,7 +184,11 @@ func (o *checkOptions) run(ctx context.Context, paths []string) error {
 	options.Require = o.require
 	options.Only, options.Allow, options.Stdin = o.only, o.allowances, o.in
 	options.Waivers, options.Today = o.waived, time.Now()
-	run, err := verifier.Check(ctx, paths, options)
+	paths, err := verifier.Find(paths)
+	if err != nil {
+		return err
+	}
+	run, err := o.judge(ctx, paths, options)
 	if err != nil {
 		return err
 	}
@@ -189,4 +199,17 @@ func (o *checkOptions) run(ctx context.Context, paths []string) error {
 		return exitCode(run.ExitCode)
 	}
 	return nil
+}
+
+// judge judges here, or lets a fleet do it.
+func (o *checkOptions) judge(ctx context.Context, paths []string, options verifier.Options) (verdict.Run, error) {
+	if o.fleet.nats.URL == "" {
+		return verifier.Check(ctx, paths, options)
+	}
+	js, closeConnection, err := o.fleet.connect(o.streams, "hindsight check")
+	if err != nil {
+		return verdict.Run{}, err
+	}
+	defer closeConnection()
+	return fleet.Check(ctx, js, paths, options, fleet.CheckOptions{Replicas: o.fleet.replicas, Notify: o.streams.notify})
 }

@@ -8,6 +8,7 @@
 //	schema   print the JSON schema of the JSON report, or of a view
 //	test     run the tests of policies, with coverage
 //	lint     check how policies are written
+//	worker   judge traces for others, over a JetStream cluster
 //	mutate   how strong policies are: mutants of policies and of traces
 //
 // Exit codes of check:

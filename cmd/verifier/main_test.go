@@ -14,14 +14,17 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/spf13/cobra"
 
+	"github.com/hindsight-project/hindsight/recorder/bus/natstest"
 	"github.com/hindsight-project/hindsight/recorder/trace"
 )
 
 func TestMain(m *testing.M) {
+	natstest.RunNode()
 	testscript.Main(m, map[string]func(){"verifier": main})
 }
 
-// The scripts run the real program. "trace FILE" writes a small recording.
+// The scripts run the real program. "trace FILE" writes a small recording, "nats"
+// starts a JetStream server and sets $URL.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
@@ -29,8 +32,18 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"trace": func(ts *testscript.TestScript, _ bool, args []string) { ts.Check(writeTrace(ts.MkAbs(args[0]))) },
 			"exit":  exit,
+			"nats":  startNATS,
 		},
 	})
+}
+
+func startNATS(ts *testscript.TestScript, _ bool, _ []string) {
+	dir := ts.MkAbs("nats")
+	ts.Check(os.Mkdir(dir, 0o700))
+	c, err := natstest.Start(context.Background(), dir, 1)
+	ts.Check(err)
+	ts.Defer(c.Stop)
+	ts.Setenv("URL", c.URL())
 }
 
 // exit runs a program and demands its exit code: exit 3 verifier check x.db.
