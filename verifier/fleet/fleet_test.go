@@ -396,7 +396,7 @@ func TestSubjectsAreReadBack(t *testing.T) {
 			t.Errorf("%s: %v, %v", tc.subject, got, err)
 		}
 	}
-	for _, bad := range []string{"", jobPrefix, jobPrefix + "a.b", verdictPrefix + j.question + "." + j.trace, j.subject() + ".x"} {
+	for _, bad := range []string{"", jobPrefix, jobPrefix + "a.b", j.verdictSubject(), j.subject() + ".x"} {
 		if _, err := parseJob(bad, jobPrefix); err == nil {
 			t.Errorf("%q was read", bad)
 		}

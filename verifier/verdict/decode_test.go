@@ -19,7 +19,8 @@ func TestATraceIsTheSameAfterItWasWrittenAndRead(t *testing.T) {
 		Certificate: &trace.Certificate{Events: 3, Duration: int64(time.Hour)},
 		Assumptions: []verdict.Assumption{}, Diagnoses: []verdict.Diagnosis{},
 		Policies: []verdict.Policy{{
-			ID: "p", Verdict: verdict.Violated, Unknowns: []verdict.Unknown{}, Errors: []verdict.Failure{}, Entities: []verdict.Entity{},
+			ID: "p", Verdict: verdict.Violated,
+			Unknowns: []verdict.Unknown{}, Errors: []verdict.Failure{}, Entities: []verdict.Entity{},
 			Findings: []verdict.Finding{{
 				Code: "c", Seq: []uint64{1 << 60}, Got: int64(1<<62 + 1), Want: 0.5, Windows: []verdict.Window{},
 				Detail: map[string]any{
