@@ -69,6 +69,9 @@ func newRoot(s streams) *cobra.Command {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return fmt.Errorf("%w (see %s --help)", err, cmd.CommandPath())
 	})
-	root.AddCommand(newCheck(s), newExplain(s), newLint(s), newMutate(s), newRepro(s), newSchema(s), newTest(s), newVersion(s), newWorker(s))
+	root.AddCommand(
+		newCheck(s), newExplain(s), newLint(s), newMutate(s),
+		newRepro(s), newSchema(s), newTest(s), newVersion(s), newWorker(s),
+	)
 	return root
 }
