@@ -96,7 +96,7 @@ Exit codes:
   verifier check --waivers waivers.yaml growth.db
 
   # for people, and for the CI system
-  verifier check growth.db -o text -o json=verdict.json
+  verifier check growth.db -o text -o junit=report.xml -o markdown=comment.md
 
   # all traces of a year, on as many machines as there are workers
   verifier check --nats tls://nats.example.com:4222 --nats-creds check.creds -o json=year.json runs/2026/

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime/debug"
 	"slices"
 	"strings"
 
@@ -21,10 +22,12 @@ import (
 
 // outputFlags say how the result of a check is written, and where to.
 type outputFlags struct {
-	wanted []string
-	color  string
+	wanted    []string
+	color     string
+	undecided string
 
 	outputs []output
+	options report.Options
 }
 
 // output is one report that is asked for; without a file it goes to stdout.
@@ -36,6 +39,8 @@ type output struct {
 func (f *outputFlags) bind(cmd *cobra.Command) {
 	cmd.Flags().StringArrayVarP(&f.wanted, "output", "o", nil,
 		"output `FORMAT[=FILE]`; repeatable, one of them without a file (default text)")
+	cmd.Flags().StringVar(&f.undecided, "undecided", string(report.Failure),
+		"what junit, tap and ctrf make of inconclusive and vacuous: failure, error or skipped; never a pass")
 	cmd.Flags().StringVar(&f.color, "color", "auto", "colours: auto, always or never")
 }
 
@@ -53,7 +58,10 @@ func formatTable() string {
 }
 
 // complete reads the flags, and refuses what makes no sense.
-func (f *outputFlags) complete() error {
+func (f *outputFlags) complete() (err error) {
+	if f.options.Undecided, err = report.ParseUndecided(f.undecided); err != nil {
+		return fmt.Errorf("--undecided: %w", err)
+	}
 	if f.color != "auto" && f.color != "always" && f.color != "never" {
 		return fmt.Errorf("--color is %q, must be auto, always or never", f.color)
 	}
@@ -81,8 +89,24 @@ func (f *outputFlags) complete() error {
 }
 
 // write writes all reports: files first, so that they are there when the text is read.
-func (f *outputFlags) write(s streams, run verdict.Run) error {
-	options := report.Options{Color: colored(f.color, s.out), Open: open}
+func (f *outputFlags) write(s streams, run verdict.Run) (err error) {
+	options := f.options
+	options.Color, options.Open = colored(f.color, s.out), open
+	if info, ok := debug.ReadBuildInfo(); ok {
+		options.Version = info.Main.Version
+	}
+	summary, err := f.summary()
+	if err != nil {
+		return fmt.Errorf("the step summary of %s: %w", stepSummary, err)
+	}
+	if summary != nil {
+		defer func() { err = errors.Join(err, summary.Close()) }()
+		info, err := summary.Stat()
+		if err != nil {
+			return err
+		}
+		options.Summary, options.Room = summary, max(1, report.SummaryMax-int(info.Size()))
+	}
 	for _, toFile := range []bool{true, false} {
 		for _, o := range f.outputs {
 			if (o.file != "") != toFile {
@@ -94,6 +118,20 @@ func (f *outputFlags) write(s streams, run verdict.Run) error {
 		}
 	}
 	return nil
+}
+
+// stepSummary names the file that GitHub Actions shows of a step; whoever runs in
+// the step appends to it.
+const stepSummary = "GITHUB_STEP_SUMMARY"
+
+// summary opens the step summary, nil where there is none or nobody wants it.
+func (f *outputFlags) summary() (*os.File, error) {
+	path := os.Getenv(stepSummary)
+	wanted := func(o output) bool { return o.format.Name == "github" }
+	if path == "" || !slices.ContainsFunc(f.outputs, wanted) {
+		return nil, nil
+	}
+	return os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
 }
 
 // write writes one report. A file is opened when the report is complete, so that

@@ -12,12 +12,19 @@ import (
 // Options says how a report is to look, where its format leaves a choice, and
 // what it may read beside the run.
 type Options struct {
-	Color bool // text: mark verdicts with ANSI colours; never the only mark
+	Version   string    // of the program, for formats that name their tool; empty: not told
+	Undecided Undecided // what formats without a word for it make of inconclusive and vacuous; empty: Failure
+	Summary   io.Writer // github: takes the step summary; nil: there is none
+	Room      int       // github: bytes that the step summary may still have; 0: SummaryMax
+	Color     bool      // text: mark verdicts with ANSI colours; never the only mark
 
 	// Open opens a trace of the run anew, by its File, for formats that show more
 	// than the verdict; whoever calls it closes the reader. nil: those formats fail.
 	Open func(file string) (*trace.Reader, error)
 }
+
+// toolName is how formats name the program.
+const toolName = "hindsight verifier"
 
 // Format is one way to write a run.
 type Format struct {
@@ -30,7 +37,13 @@ type Format struct {
 func Formats() []Format {
 	return []Format{
 		{"text", "for people, on a terminal", writeText},
-		{"json", "for scripts, see verifier schema", writeJSON},
+		{"json", "for scripts; verifier schema prints its schema", writeJSON},
+		{"junit", "JUnit XML, for CI systems", writeJUnit},
+		{"sarif", "SARIF 2.1.0, for code scanning", writeSARIF},
+		{"github", "annotations of GitHub Actions, and the step summary", writeGitHub},
+		{"tap", "Test Anything Protocol 14", writeTAP},
+		{"ctrf", "Common Test Report Format", writeCTRF},
+		{"markdown", "for a comment on a pull request", writeMarkdown},
 	}
 }
 
