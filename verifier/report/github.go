@@ -44,7 +44,8 @@ func writeGitHub(w io.Writer, run verdict.Run, o Options) error {
 			fmt.Fprintf(out, "::%s title=%s::%s\n", a.level, property.Replace(a.title), message.Replace(a.text))
 		}
 	}
-	fmt.Fprintf(out, "Verdict: %s. Exit code %d: %s.\n", strings.ToUpper(run.Verdict.String()), run.ExitCode, exits[run.ExitCode])
+	fmt.Fprintf(out, "Verdict: %s. Exit code %d: %s.\n",
+		strings.ToUpper(run.Verdict.String()), run.ExitCode, exits[run.ExitCode])
 	if err := out.Flush(); err != nil || o.Summary == nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/xml"
 	"io"
+	"maps"
 	"regexp"
 	"strings"
 	"testing"
@@ -54,7 +55,10 @@ func cases(t *testing.T, text []byte) map[string]string {
 			count[became]++
 			out[c.Class+"/"+c.Name] = became
 		}
-		if s.Tests != len(s.Cases) || s.Failures != count["failure"] || s.Errors != count["error"] || s.Skipped != count["skipped"] {
+		counted := map[string]int{"failure": s.Failures, "error": s.Errors, "skipped": s.Skipped}
+		delete(count, "passed")
+		maps.DeleteFunc(counted, func(_ string, n int) bool { return n == 0 })
+		if s.Tests != len(s.Cases) || !maps.Equal(counted, count) {
 			t.Errorf("the suite counts %+v, its cases are %v", s, count)
 		}
 	}
@@ -114,8 +118,8 @@ func TestTracesOfOneNameAreToldApart(t *testing.T) {
 		{File: "T1/run.db", Error: "x"}, {File: "T2/run.db", Error: "x"}, {File: "other.db", Error: "x"},
 	}}
 	out := string(write(t, "junit", run, report.Options{}))
-	for _, name := range []string{`<testsuite name="T1/run.db"`, `<testsuite name="T2/run.db"`, `<testsuite name="other"`} {
-		if !strings.Contains(out, name) {
+	for _, name := range []string{"T1/run.db", "T2/run.db", "other"} {
+		if !strings.Contains(out, `<testsuite name="`+name+`"`) {
 			t.Errorf("there is no %s", name)
 		}
 	}

@@ -88,10 +88,12 @@ func markdownTrace(name string, t verdict.Trace) string {
 		}
 	}
 	if len(held) > 0 {
-		fmt.Fprintf(&out, "| %s | %d: `%s` | put to the test, and stood |\n", sign(verdict.Held), len(held), strings.Join(held, "` `"))
+		fmt.Fprintf(&out, "| %s | %d: `%s` | put to the test, and stood |\n",
+			sign(verdict.Held), len(held), strings.Join(held, "` `"))
 	}
 	if len(unasked) > 0 {
-		fmt.Fprintf(&out, "| %s | %d more | not put to the test, and not asked of this trace |\n", sign(verdict.Vacuous), len(unasked))
+		fmt.Fprintf(&out, "| %s | %d more | not put to the test, and not asked of this trace |\n",
+			sign(verdict.Vacuous), len(unasked))
 	}
 	return out.String()
 }
@@ -112,8 +114,9 @@ func markdownDetails(name string, t verdict.Trace) []string {
 				continue
 			}
 			text := told(p)
-			parts = append(parts, fmt.Sprintf("\n<details><summary>%s <code>%s</code> (%s)</summary>\n\n%s\n%s\n%s\n\n</details>\n",
-				sign(level), p.ID, escape(name), fence(text), text, fence(text)))
+			summary := fmt.Sprintf("%s <code>%s</code> (%s)", sign(level), p.ID, escape(name))
+			parts = append(parts, fmt.Sprintf("\n<details><summary>%s</summary>\n\n%s\n%s\n%s\n\n</details>\n",
+				summary, fence(text), text, fence(text)))
 		}
 	}
 	return parts

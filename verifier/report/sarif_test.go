@@ -85,7 +85,8 @@ func TestSARIFKindsFingerprintsAndReferences(t *testing.T) {
 			}
 		}
 	}
-	if u, err := url.Parse(log.Runs[0].Artifacts[0].Location.URI); err != nil || u.Path != "/tests/a b.db" || u.Scheme != "file" {
+	u, err := url.Parse(log.Runs[0].Artifacts[0].Location.URI)
+	if err != nil || u.Path != "/tests/a b.db" || u.Scheme != "file" {
 		t.Errorf("the location is %v, %v", u, err)
 	}
 }

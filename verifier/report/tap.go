@@ -33,9 +33,9 @@ type tapFinding struct {
 }
 
 // tap writes test points. TAP has the words ok and not ok, and the directives
-// SKIP and TODO. Only what held is ok. SKIP would say "ok" of what nothing put to
+// SKIP and todo. Only what held is ok. SKIP would say "ok" of what nothing put to
 // the test, so that what is vacuous and not asked for, or was let pass by name, is
-// "not ok … # TODO": harnesses show it, and do not count it as a failure.
+// "not ok … # todo": harnesses show it, and do not count it as a failure.
 type tap struct {
 	w *bufio.Writer
 	n int
@@ -76,7 +76,7 @@ func (t *tap) policy(trace string, p verdict.Policy, o Options) error {
 		t.point(true, description, "")
 		return nil
 	case skipped:
-		t.point(false, description, "TODO "+summary(p))
+		t.point(false, description, "todo "+summary(p))
 	default:
 		t.point(false, description, "")
 	}
@@ -86,7 +86,8 @@ func (t *tap) policy(trace string, p verdict.Policy, o Options) error {
 	d := tapDiagnostic{Verdict: p.Verdict.String(), Message: why(p), Severity: p.Severity, Promise: p.Promise}
 	for _, f := range p.Findings[:min(len(p.Findings), findingsMax)] {
 		d.Findings = append(d.Findings, tapFinding{
-			ID: f.ID, Entity: f.Entity, Class: string(f.Class), Got: value(f.Got, f.Unit), Want: value(f.Want, f.Unit), Seq: f.Seq,
+			ID: f.ID, Entity: f.Entity, Class: string(f.Class), Got: value(f.Got, f.Unit), Want: value(f.Want, f.Unit),
+			Seq: f.Seq,
 		})
 	}
 	for _, u := range p.Unknowns[:min(len(p.Unknowns), findingsMax)] {

@@ -22,7 +22,7 @@ func TestTAPSaysOKOnlyOfWhatHeld(t *testing.T) {
 				t.Errorf("%q is not what held", line)
 			}
 		}
-		todo := strings.Contains(out, "growth: no-data-loss # TODO INCONCLUSIVE")
+		todo := strings.Contains(out, "growth: no-data-loss # todo INCONCLUSIVE")
 		if todo != (undecided == report.Skipped) {
 			t.Errorf("undecided %s: inconclusive is wrong in\n%s", undecided, out)
 		}
@@ -41,7 +41,8 @@ func TestTAPDiagnosticsAreYAMLAndTheirDescriptionsOneLine(t *testing.T) {
 	for _, block := range blocks {
 		text, _, closed := strings.Cut(block, "\n  ...\n")
 		var v map[string]any
-		if err := yaml.Unmarshal([]byte(strings.ReplaceAll("\n"+text, "\n  ", "\n")), &v); err != nil || !closed || v["verdict"] == "" {
+		err := yaml.Unmarshal([]byte(strings.ReplaceAll("\n"+text, "\n  ", "\n")), &v)
+		if err != nil || !closed || v["verdict"] == "" {
 			t.Errorf("%v in\n%s", err, text)
 		}
 	}
