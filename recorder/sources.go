@@ -12,6 +12,7 @@ import (
 	"github.com/hindsight-project/hindsight/recorder/kube"
 	"github.com/hindsight-project/hindsight/recorder/logs"
 	"github.com/hindsight-project/hindsight/recorder/sentinel"
+	"github.com/hindsight-project/hindsight/recorder/source"
 	"github.com/hindsight-project/hindsight/recorder/trace"
 	"github.com/hindsight-project/hindsight/recorder/usage"
 )
@@ -77,14 +78,14 @@ func (a *attachment) startSources(resumed bool) (*sources, error) {
 		s.running.Go(func() {
 			usage.Run(ctx, usage.Options{
 				Namespace: a.o.Namespace, Interval: a.o.UsageInterval, API: api,
-				Abort: r.ctx, Emit: r.emit, Now: r.now, Notify: r.show.notify,
+				Sink: r.sink(),
 			})
 		})
 	}
 	if a.o.Namespace != "" { // else the watches record all pods
 		s.running.Go(func() {
 			drain.Run(ctx, drain.Options{
-				Namespace: a.o.Namespace, API: api, Emit: r.emit, Now: r.now, Notify: r.show.notify,
+				Namespace: a.o.Namespace, API: api, Sink: r.sink(),
 			})
 		})
 	}
@@ -94,13 +95,18 @@ func (a *attachment) startSources(resumed bool) (*sources, error) {
 	return s, nil
 }
 
+// sink is where sources give their events to.
+func (r *recording) sink() source.Sink {
+	return source.Sink{Abort: r.ctx, Emit: r.emit, Now: r.now, Notify: r.show.notify}
+}
+
 func (a *attachment) sentinelOptions(api *kube.Client) sentinel.Options {
 	r := a.rec
 	return sentinel.Options{
 		Mode: a.o.Sentinel.Mode, URL: a.o.Sentinel.URL, Cluster: a.o.Sentinel.Cluster, Table: a.o.Sentinel.Table,
 		Rate: a.o.Sentinel.Rate, RunID: r.runID, Namespace: a.o.Namespace,
 		API: api, InCluster: inCluster(a.o.Config),
-		Abort: r.ctx, Emit: r.emit, Now: r.now, Notify: r.show.notify,
+		Sink: r.sink(),
 	}
 }
 
@@ -108,7 +114,7 @@ func (a *attachment) logOptions(api *kube.Client) (logs.Options, error) {
 	r := a.rec
 	o := logs.Options{
 		Namespace: a.o.Namespace, OperatorNamespace: a.o.OperatorNamespace, Budget: a.o.Logs.Budget, API: api,
-		Abort: r.ctx, Emit: r.emit, Now: r.now, Notify: r.show.notify,
+		Sink: r.sink(),
 	}
 	if a.o.Logs.Record && a.o.Logs.Rules != "" {
 		rules, err := logs.LoadRules(a.o.Logs.Rules)

@@ -3,7 +3,7 @@
 // who stayed: an eviction that a PodDisruptionBudget refuses is answered with
 // HTTP 429, and leaves no trace in the API.
 //
-//	drain.Run(ctx, drain.Options{Namespace: "ds-e2e", API: api, Emit: emit, Now: now, Notify: notify})
+//	drain.Run(ctx, drain.Options{Namespace: "ds-e2e", API: api, Sink: sink})
 //
 // # What is asked
 //

@@ -12,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/hindsight-project/hindsight/recorder/kube"
+	"github.com/hindsight-project/hindsight/recorder/source"
 	"github.com/hindsight-project/hindsight/recorder/trace"
 )
 
@@ -35,14 +36,7 @@ type Options struct {
 	// API asks the API server.
 	API *kube.Client
 
-	// Emit takes the next event; an error means that the recording has failed.
-	Emit func(trace.Event) error
-
-	// Now tells the time of the trace: since its start, monotonic.
-	Now func() time.Duration
-
-	// Notify tells people what they should know at once.
-	Notify func(format string, args ...any)
+	source.Sink
 }
 
 // Run looks until ctx ends.

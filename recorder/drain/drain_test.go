@@ -16,6 +16,7 @@ import (
 
 	"github.com/hindsight-project/hindsight/recorder/drain"
 	"github.com/hindsight-project/hindsight/recorder/kube"
+	"github.com/hindsight-project/hindsight/recorder/source"
 	"github.com/hindsight-project/hindsight/recorder/trace"
 )
 
@@ -94,8 +95,10 @@ func watch(t *testing.T, answers map[string]string) *watching {
 	go func() {
 		defer close(done)
 		drain.Run(ctx, drain.Options{
-			Namespace: "ds-e2e", Interval: time.Millisecond, API: api, Emit: w.take,
-			Now: func() time.Duration { return time.Since(begin) }, Notify: func(string, ...any) {},
+			Namespace: "ds-e2e", Interval: time.Millisecond, API: api,
+			Sink: source.Sink{
+				Emit: w.take, Now: func() time.Duration { return time.Since(begin) }, Notify: func(string, ...any) {},
+			},
 		})
 	}()
 	w.stop = sync.OnceFunc(func() { cancel(); <-done })

@@ -144,14 +144,27 @@ func newForwarded(streams httpstream.Connection, complaints, data httpstream.Str
 // Read implements net.Conn.
 func (f *forwarded) Read(p []byte) (int, error) {
 	n, err := f.Conn.Read(p)
-	if errors.Is(err, io.EOF) {
-		f.mu.Lock()
-		defer f.mu.Unlock()
-		if f.reason != nil {
-			return n, f.reason
-		}
+	return n, f.explain(err, io.EOF)
+}
+
+// Write implements net.Conn.
+func (f *forwarded) Write(p []byte) (int, error) {
+	n, err := f.Conn.Write(p)
+	return n, f.explain(err, io.ErrClosedPipe)
+}
+
+// explain returns what the kubelet said instead of the error that only says that
+// the connection has ended.
+func (f *forwarded) explain(err, ended error) error {
+	if !errors.Is(err, ended) {
+		return err
 	}
-	return n, err
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.reason != nil {
+		return f.reason
+	}
+	return err
 }
 
 // Close implements net.Conn.

@@ -136,6 +136,9 @@ func TestWhatTheKubeletSaysIsTheError(t *testing.T) {
 	if _, err := conn.Read(make([]byte, 1)); err == nil || !strings.Contains(err.Error(), "connection refused") {
 		t.Errorf("the error is %v", err)
 	}
+	if _, err := conn.Write([]byte("x")); err == nil || !strings.Contains(err.Error(), "connection refused") {
+		t.Errorf("the error of writing is %v", err)
+	}
 }
 
 func TestForwardingThatIsRefused(t *testing.T) {

@@ -1,7 +1,7 @@
 // Package logs records what the operator and the instances have to say.
 //
 //	logs.Run(ctx, logs.Options{Namespace: "ds-e2e", OperatorNamespace: "cnpg-system",
-//		API: api, Emit: emit, Now: now, Notify: notify})
+//		API: api, Sink: sink})
 //
 // # What is read
 //

@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/hindsight-project/hindsight/recorder/kube"
+	"github.com/hindsight-project/hindsight/recorder/source"
 )
 
 const (
@@ -62,14 +63,14 @@ func (f *follower) run(ctx context.Context) {
 		case err != nil && !apierrors.IsBadRequest(err): // that is a container which does not run yet
 			f.complain(ctx, "pods/log", f.unavailable(), err)
 		}
-		if !pause(ctx, rest) {
+		if !source.Pause(ctx, rest) {
 			break
 		}
 	}
 	if !f.open {
 		return // it will not be now
 	}
-	last, cancel := context.WithTimeout(f.Abort, lastTimeout)
+	last, cancel := context.WithTimeout(f.Last(), lastTimeout)
 	defer cancel()
 	if _, err := f.restarts(last); err == nil {
 		_ = f.read(last, url.Values{}, nil) // what was written until the end; there may be nothing any more

@@ -11,6 +11,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/hindsight-project/hindsight/recorder/kube"
+	"github.com/hindsight-project/hindsight/recorder/source"
 	"github.com/hindsight-project/hindsight/recorder/trace"
 )
 
@@ -41,17 +42,7 @@ type Options struct {
 	// API asks the API server.
 	API *kube.Client
 
-	// Abort, when it is done, ends everything at once. nil: never.
-	Abort context.Context
-
-	// Emit takes the next event; an error means that the recording has failed.
-	Emit func(trace.Event) error
-
-	// Now tells the time of the trace: since its start, monotonic.
-	Now func() time.Duration
-
-	// Notify tells people what they should know at once.
-	Notify func(format string, args ...any)
+	source.Sink
 }
 
 // selections are the pods whose logs are read.
@@ -77,29 +68,16 @@ func Run(ctx context.Context, o Options) {
 	if o.DiscoverEvery == 0 {
 		o.DiscoverEvery = DefaultDiscoverEvery
 	}
-	if o.Abort == nil {
-		o.Abort = context.Background()
-	}
 	c := &collector{Options: o, followers: map[string]*follower{}, told: map[string]bool{}}
 	var following sync.WaitGroup
 	for {
 		c.discover(ctx, &following)
-		if !pause(ctx, o.DiscoverEvery) {
+		if !source.Pause(ctx, o.DiscoverEvery) {
 			break
 		}
 	}
 	following.Wait()
 	c.emit(Summary, trace.Object{}, c.total())
-}
-
-// pause waits, and reports whether ctx still lives.
-func pause(ctx context.Context, d time.Duration) bool {
-	select {
-	case <-ctx.Done():
-		return false
-	case <-time.After(d):
-		return true
-	}
 }
 
 // collector is what all followers share.

@@ -3,7 +3,7 @@
 //
 //	err := sentinel.Run(ctx, sentinel.Options{
 //		Mode: sentinel.ModeWrite, RunID: id, Namespace: "ds-e2e", API: api,
-//		Emit: emit, Now: now, Notify: notify,
+//		Sink: sink,
 //	})
 //
 // Run returns when ctx ended and everything was read once more and cleaned up.

@@ -1,7 +1,6 @@
 package sentinel
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"regexp"
@@ -10,7 +9,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/hindsight-project/hindsight/recorder/kube"
-	"github.com/hindsight-project/hindsight/recorder/trace"
+	"github.com/hindsight-project/hindsight/recorder/source"
 )
 
 // Mode is how far a sentinel goes.
@@ -82,17 +81,7 @@ type Options struct {
 	// After is the highest number that the run has used before: see Highest.
 	After int64
 
-	// Abort, when it is done, ends everything at once. nil: never.
-	Abort context.Context
-
-	// Emit takes the next event; an error means that the recording has failed.
-	Emit func(trace.Event) error
-
-	// Now tells the time of the trace: since its start, monotonic.
-	Now func() time.Duration
-
-	// Notify tells people what they should know at once.
-	Notify func(format string, args ...any)
+	source.Sink
 }
 
 var tableName = regexp.MustCompile(`^[^.\x00]+(\.[^.\x00]+)?$`)
@@ -125,18 +114,5 @@ func (o *Options) complete() {
 	}
 	if o.Timeout == 0 {
 		o.Timeout = DefaultTimeout
-	}
-	if o.Abort == nil {
-		o.Abort = context.Background()
-	}
-}
-
-// pause waits, and reports whether ctx still lives.
-func pause(ctx context.Context, d time.Duration) bool {
-	select {
-	case <-ctx.Done():
-		return false
-	case <-time.After(d):
-		return true
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/hindsight-project/hindsight/recorder/source"
 )
 
 // reader works on all instances in rounds, side by side. It keeps a connection
@@ -27,7 +29,7 @@ func (r *reader) run(ctx context.Context, every time.Duration) {
 	for {
 		begin := time.Now()
 		r.round()
-		if !pause(ctx, max(0, every-time.Since(begin))) {
+		if !source.Pause(ctx, max(0, every-time.Since(begin))) {
 			return
 		}
 	}
@@ -36,7 +38,7 @@ func (r *reader) run(ctx context.Context, every time.Duration) {
 // round works once on every instance that can be reached. The end of the
 // recording does not break it off.
 func (r *reader) round() {
-	ctx, cancel := context.WithTimeout(r.o.Abort, r.o.Timeout)
+	ctx, cancel := context.WithTimeout(r.o.Last(), r.o.Timeout)
 	defer cancel()
 	known, err := r.dir.list(ctx)
 	if err != nil {

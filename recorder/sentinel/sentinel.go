@@ -10,6 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/hindsight-project/hindsight/recorder/kube"
+	"github.com/hindsight-project/hindsight/recorder/source"
 	"github.com/hindsight-project/hindsight/recorder/trace"
 )
 
@@ -82,7 +83,7 @@ func follow(ctx context.Context, o *Options) {
 			newSession(o, trace.Object{Resource: clusterResource, Namespace: o.Namespace}, nil).
 				emit(Unreachable, now, now, connection{Role: roleReader, Error: err.Error()})
 		}
-		if !pause(ctx, discoverEvery) {
+		if !source.Pause(ctx, discoverEvery) {
 			return
 		}
 	}

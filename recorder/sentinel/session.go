@@ -65,7 +65,7 @@ func (s *session) runWorkload(ctx context.Context) {
 		s.end(ctx, end)
 		return
 	}
-	final, cancel := context.WithTimeout(s.o.Abort, finalReadTimeout)
+	final, cancel := context.WithTimeout(s.o.Last(), finalReadTimeout)
 	defer cancel()
 	end.FinalRead = set.final(final, r)
 	if err := w.clean(); err != nil {

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/hindsight-project/hindsight/recorder/source"
 )
 
 // positionEvery is how often it is recorded how far each standby has come: what
@@ -130,7 +132,7 @@ func (r *setReader) final(ctx context.Context, all *reader) bool {
 			return true
 		}
 		r.dir.forget()
-		if !pause(ctx, finalRest) {
+		if !source.Pause(ctx, finalRest) {
 			return false
 		}
 	}

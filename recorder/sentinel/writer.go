@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/hindsight-project/hindsight/recorder/source"
 )
 
 // waitingMax is how many connections of ours may be left in a server that does
@@ -38,7 +40,7 @@ func (w *writer) run(ctx context.Context) {
 		case <-tick.C:
 		}
 		w.attempt()
-		if w.link == nil && !pause(ctx, max(0, reconnectRest-every)) {
+		if w.link == nil && !source.Pause(ctx, max(0, reconnectRest-every)) {
 			return
 		}
 	}
@@ -62,7 +64,7 @@ func (w *writer) skip() {
 // attempt writes the next number and records what became of it. The end of the
 // recording does not break it off: that would make its outcome unknown.
 func (w *writer) attempt() {
-	ctx, cancel := context.WithTimeout(w.o.Abort, w.o.Timeout)
+	ctx, cancel := context.WithTimeout(w.o.Last(), w.o.Timeout)
 	defer cancel()
 	n := w.next
 	w.next++
@@ -272,7 +274,7 @@ func (w *writer) hangUp() {
 
 // clean removes the schema.
 func (w *writer) clean() error {
-	ctx, cancel := context.WithTimeout(w.o.Abort, cleanupTimeout)
+	ctx, cancel := context.WithTimeout(w.o.Last(), cleanupTimeout)
 	defer cancel()
 	if w.link == nil {
 		if err := w.find(ctx); err != nil {

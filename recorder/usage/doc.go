@@ -2,7 +2,7 @@
 // object of the API says that, and without it nobody can tell afterwards whether
 // a volume should have grown.
 //
-//	usage.Run(ctx, usage.Options{Namespace: "ds-e2e", API: api, Emit: emit, Now: now, Notify: notify})
+//	usage.Run(ctx, usage.Options{Namespace: "ds-e2e", API: api, Sink: sink})
 //
 // # Sources
 //

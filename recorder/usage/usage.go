@@ -12,6 +12,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/hindsight-project/hindsight/recorder/kube"
+	"github.com/hindsight-project/hindsight/recorder/source"
 	"github.com/hindsight-project/hindsight/recorder/trace"
 )
 
@@ -42,17 +43,7 @@ type Options struct {
 	// API asks the API server.
 	API *kube.Client
 
-	// Abort, when it is done, ends everything at once. nil: never.
-	Abort context.Context
-
-	// Emit takes the next event; an error means that the recording has failed.
-	Emit func(trace.Event) error
-
-	// Now tells the time of the trace: since its start, monotonic.
-	Now func() time.Duration
-
-	// Notify tells people what they should know at once.
-	Notify func(format string, args ...any)
+	source.Sink
 }
 
 // Run samples until ctx ends, and once more then: the end of a run is what its
@@ -63,9 +54,6 @@ func Run(ctx context.Context, o Options) {
 	}
 	if o.Every == 0 {
 		o.Every = DefaultEvery
-	}
-	if o.Abort == nil {
-		o.Abort = context.Background()
 	}
 	s := &sampler{
 		Options: o, last: map[string]sample{}, silent: map[string]int{},
@@ -78,7 +66,7 @@ func Run(ctx context.Context, o Options) {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			last, cancel := context.WithTimeout(o.Abort, requestTimeout)
+			last, cancel := context.WithTimeout(o.Last(), requestTimeout)
 			defer cancel()
 			s.ending = true
 			s.round(last)

@@ -16,6 +16,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/hindsight-project/hindsight/recorder/kube"
+	"github.com/hindsight-project/hindsight/recorder/source"
 	"github.com/hindsight-project/hindsight/recorder/trace"
 	"github.com/hindsight-project/hindsight/recorder/usage"
 )
@@ -107,13 +108,15 @@ func sample(t *testing.T, answers map[string]string, every int) *sampling {
 		defer close(done)
 		usage.Run(ctx, usage.Options{
 			Namespace: "ds-e2e", Interval: time.Millisecond, Every: every, API: api,
-			Emit: func(e trace.Event) error {
-				s.mu.Lock()
-				defer s.mu.Unlock()
-				s.events = append(s.events, e)
-				return nil
+			Sink: source.Sink{
+				Emit: func(e trace.Event) error {
+					s.mu.Lock()
+					defer s.mu.Unlock()
+					s.events = append(s.events, e)
+					return nil
+				},
+				Now: func() time.Duration { return time.Since(begin) }, Notify: func(string, ...any) {},
 			},
-			Now: func() time.Duration { return time.Since(begin) }, Notify: func(string, ...any) {},
 		})
 	}()
 	s.stop = sync.OnceFunc(func() { cancel(); <-done })
