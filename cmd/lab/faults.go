@@ -52,7 +52,7 @@ Every row has a cluster of its own. The full run takes about 25 minutes.`,
 	flags.Float64Var(&o.Rate, "rate", 100, "versions that are written in a second")
 	flags.IntVar(&o.Parallel, "parallel", 1, "rows at a time")
 	flags.Uint64Var(&o.Seed, "seed", 1, "of the random moments")
-	flags.StringVar(&parts, "part", "", "only faults, or only cost (default: both)")
+	flags.StringVar(&parts, "part", "", "only faults, only cost and rate, or only rate (default: all)")
 	flags.BoolVar(&o.Keep, "keep", false, "keep what the programs wrote")
 	flags.StringVar(&o.Dir, "dir", "", "directory for what is written; made when missing (default: a temporary one)")
 	flags.StringVar(&programs, "programs", "",
@@ -95,7 +95,8 @@ func runFaults(cmd *cobra.Command, o faults.Options, parts string) (err error) {
 	}
 	o.Progress = cmd.ErrOrStderr()
 	report := faults.Report{Options: o, Began: time.Now()}
-	if parts != "cost" {
+	o.RateOnly = parts == "rate"
+	if parts != "cost" && parts != "rate" {
 		if report, err = faults.Run(cmd.Context(), o); err != nil {
 			return err
 		}

@@ -32,15 +32,15 @@ func (r *Rules) Apply(e trace.Event) json.RawMessage {
 	}
 	w := walker{object: e.Type.IsObject(), in: e.Data}
 	// What is escaped may be anything: there only a closer look tells.
-	escaped := bytes.Contains(e.Data, []byte(`\u`)) || bytes.Contains(e.Data, []byte(`\/`))
-	w.twice = w.object && (escaped || bytes.Contains(e.Data, []byte(lastApplied)))
+	hidden := hides(e.Data)
+	w.twice = w.object && (hidden || bytes.Contains(e.Data, []byte(lastApplied)))
 	for _, rule := range r.paths {
-		if rule.applies(&e) && (escaped || w.twice || bytes.Contains(e.Data, rule.literal)) {
+		if rule.applies(&e) && (hidden || w.twice || rule.mayReach(e.Data)) {
 			w.top = append(w.top, place{rule, 0})
 		}
 	}
 	for _, rule := range r.patterns {
-		if rule.applies(&e) && (escaped || bytes.Contains(e.Data, rule.needle)) {
+		if rule.applies(&e) && (hidden || rule.mayMatch(e.Data, w.twice)) {
 			w.patterns = append(w.patterns, rule)
 		}
 	}
@@ -71,9 +71,12 @@ type walker struct {
 	patterns []*rule
 	in       []byte
 	dec      *jsontext.Decoder
+	next     *jsontext.Decoder // of the element that comes next
 	out      []byte
 	copied   int      // how much of in is in out
 	path     []string // of the value that is read, without indices
+	probing  bool     // only whether anything would be taken out is asked for
+	found    bool     // it would be
 }
 
 func (w *walker) run() ([]byte, error) {
@@ -153,6 +156,7 @@ func (w *walker) member(at []place, name string) error {
 		return !s.elements && s.member == "" && match(s.glob, name)
 	})
 	switch {
+	case w.probing:
 	case w.object && len(w.path) == 1 && name == "metadata": // parts of it may go
 		return w.value(slices.DeleteFunc(next, place.done))
 	case w.object && stays(w.path), !w.object && len(w.path) == 1 && recordThatStays[name]:
@@ -175,19 +179,16 @@ func (w *walker) elements(at []place) error {
 		conditions = conditions || p.rule.path[p.next].member != ""
 	}
 	for w.dec.PeekKind() != ']' {
-		var members map[string]jsontext.Value
+		var members map[string]string
 		if conditions {
-			members = w.ahead()
+			members = w.ahead(at)
 		}
 		err := w.value(w.below(at, func(s segment) bool {
 			if s.member == "" {
 				return s.elements
 			}
-			var text string
-			if json.Unmarshal(members[s.member], &text) != nil {
-				return false
-			}
-			return match(s.glob, strings.ToLower(text))
+			text, has := members[s.member]
+			return has && match(s.glob, strings.ToLower(text))
 		}))
 		if err != nil {
 			return err
@@ -197,14 +198,40 @@ func (w *walker) elements(at []place) error {
 	return err
 }
 
-// ahead returns the members of the element that comes next; none if it is no
-// object.
-func (w *walker) ahead() map[string]jsontext.Value {
-	rest := bytes.TrimLeft(w.in[w.dec.InputOffset():], ", \t\r\n")
-	decoder := json.NewDecoder(bytes.NewReader(rest))
-	var members map[string]jsontext.Value
-	if decoder.Decode(&members) != nil {
+// ahead returns the strings that the element that comes next has as members, of
+// those that the rules ask for; none if it is no object.
+func (w *walker) ahead(at []place) map[string]string {
+	rest := bytes.NewBuffer(bytes.TrimLeft(w.in[w.dec.InputOffset():], ", \t\r\n"))
+	if w.next == nil {
+		w.next = jsontext.NewDecoder(rest, decoding)
+	} else {
+		w.next.Reset(rest, decoding)
+	}
+	if w.next.PeekKind() != '{' {
 		return nil
+	}
+	if _, err := w.next.ReadToken(); err != nil {
+		return nil
+	}
+	members := map[string]string{}
+	for w.next.PeekKind() == '"' {
+		token, err := w.next.ReadToken()
+		if err != nil {
+			return nil
+		}
+		name := token.String()
+		wanted := slices.ContainsFunc(at, func(p place) bool { return p.rule.path[p.next].member == name })
+		if !wanted || w.next.PeekKind() != '"' {
+			delete(members, name)
+			if w.next.SkipValue() != nil {
+				return nil
+			}
+			continue
+		}
+		if token, err = w.next.ReadToken(); err != nil {
+			return nil
+		}
+		members[name] = token.String()
 	}
 	return members
 }
@@ -230,7 +257,10 @@ func (w *walker) takeOut(r *rule) error {
 	if err != nil {
 		return err
 	}
-	if string(raw) != `"`+Mark+`"` {
+	if string(raw) == `"`+Mark+`"` {
+		return nil
+	}
+	if w.found = true; !w.probing {
 		r.values.Add(1)
 		w.put(len(raw), Mark)
 	}

@@ -59,6 +59,11 @@ type segment struct {
 	levels   bool   // any number of levels
 }
 
+// isName reports whether it is a member's name that JSON writes as it is.
+func (s segment) isName() bool {
+	return s.member == "" && !s.elements && !s.levels && !strings.ContainsAny(s.glob, `*?[|\`) && plain(s.glob)
+}
+
 // Parse reads rules. The error names the one that is wrong.
 func Parse(texts ...string) (*Rules, error) {
 	rules := &Rules{}
@@ -165,7 +170,7 @@ func (r *rule) parsePath(steps string) error {
 		return errors.New("the path names no value; it is like spec.containers[*].env[*].value")
 	}
 	for _, s := range r.path {
-		if s.member == "" && !s.elements && !s.levels && !strings.ContainsAny(s.glob, `*?[|\`) && plain(s.glob) {
+		if s.isName() {
 			r.literal = fmt.Appendf(nil, "%q", s.glob)
 		}
 	}
@@ -200,8 +205,8 @@ func checkGlob(globs string) error {
 // character like any other.
 func match(globs, name string) bool {
 	for glob := range strings.SplitSeq(globs, "|") {
-		if !strings.ContainsAny(glob, `*?[\`) {
-			if glob == name {
+		if inside := strings.Trim(glob, "*"); !strings.ContainsAny(inside, `*?[\`) {
+			if matchPart(glob, inside, name) {
 				return true
 			}
 			continue
@@ -212,6 +217,21 @@ func match(globs, name string) bool {
 		}
 	}
 	return false
+}
+
+// matchPart reports whether a name is what a glob means that has stars at its ends
+// at most.
+func matchPart(glob, inside, name string) bool {
+	before, after := strings.HasPrefix(glob, "*"), strings.HasSuffix(glob, "*")
+	switch {
+	case before && after:
+		return strings.Contains(name, inside)
+	case before:
+		return strings.HasSuffix(name, inside)
+	case after:
+		return strings.HasPrefix(name, inside)
+	}
+	return glob == name
 }
 
 // checkReach refuses a rule that can only mean what must stay.

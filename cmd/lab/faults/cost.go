@@ -67,7 +67,7 @@ func Measure(ctx context.Context, o Options) (c Costs, err error) {
 	if err != nil {
 		return c, err
 	}
-	for i := range s.times(costRounds, 1) {
+	for i := range o.rounds() {
 		var round []Cost
 		for _, make := range []func(dir string) program{
 			func(dir string) program { return newRecorder(o.Programs.Recorder, dir, kubeconfig, h.namespace) },
@@ -86,6 +86,18 @@ func Measure(ctx context.Context, o Options) (c Costs, err error) {
 	err = s.backlog(ctx, newRecorder(o.Programs.Recorder, dir, kubeconfig, h.namespace), &c)
 	fmt.Fprintf(o.Progress, "backlog: %d versions durable in %v\n", c.Backlog, c.Drained)
 	return c, err
+}
+
+// rounds is how often the programs are compared.
+func (o *Options) rounds() int {
+	switch {
+	case o.RateOnly:
+		return 0
+	case o.Quick:
+		return 1
+	default:
+		return costRounds
+	}
 }
 
 // steady measures one program under the steady load.

@@ -26,6 +26,7 @@ type Options struct {
 	Seed     uint64         // of the random moments
 	Parallel int            // rows at a time, each in a cluster of its own; 0: 1
 	Dir      string         // for everything that is written; must exist
+	RateOnly bool           // measure no costs, only how much the recorder takes at once
 	Keep     bool           // what the programs wrote; it stays always where a bar was missed
 	Progress io.Writer      // what goes on, for people
 }
