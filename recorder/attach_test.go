@@ -877,23 +877,3 @@ func TestThroughAnExternalServer(t *testing.T) {
 		t.Errorf("nothing was said:\n%s", a.stderr)
 	}
 }
-
-// BenchmarkAttach records versions of one object of 6.7 KB, from the wire to the
-// disk. The API server of the test is in the same process and takes its share.
-func BenchmarkAttach(b *testing.B) {
-	s := newAPIServer(b)
-	a := attachTo(b, s)
-	object := map[string]any{"status": map[string]any{"text": strings.Repeat("x", 6700)}}
-	s.put(pods, "ds/a", object)
-	a.sees("added pods/ds/a u101 at 101")
-	b.ResetTimer()
-	for range b.N {
-		s.put(pods, "ds/a", object)
-	}
-	a.stop()
-	<-a.done
-	b.StopTimer()
-	if got := a.stream("pods"); got.Modified != uint64(b.N) || got.Proof != trace.ProofComplete {
-		b.Errorf("got %+v", got)
-	}
-}

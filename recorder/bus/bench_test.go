@@ -119,7 +119,7 @@ func BenchmarkThroughput(b *testing.B) {
 			}
 			return nil
 		})
-		if err := errors.Join(<-published, w.Close()); err != nil || !errors.Is(err, nil) {
+		if err := errors.Join(<-published, w.Close()); err != nil {
 			b.Fatal(err)
 		}
 		if !errors.Is(err, enough) {

@@ -3,6 +3,7 @@ package redact
 import (
 	"bytes"
 	"strconv"
+	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -38,11 +39,11 @@ func hides(data []byte) bool {
 // mayMatch reports whether the pattern matches within any string of JSON that
 // hides nothing. In an object that may be there twice, strings are within strings.
 func (r *rule) mayMatch(data []byte, twice bool) bool {
-	if r.needle == nil {
+	if len(r.needles) == 0 {
 		return true
 	}
 	for at := 0; ; {
-		i := bytes.Index(data[at:], r.needle)
+		i := index(data[at:], r.needles[0])
 		if i < 0 {
 			return false
 		}
@@ -55,10 +56,44 @@ func (r *rule) mayMatch(data []byte, twice bool) bool {
 			return true
 		}
 		text, err := jsontext.AppendUnquote(nil, data[from:to+1])
-		if err != nil || r.pattern.Match(text) {
+		if err != nil || hasAll(string(text), r.needles) && r.pattern.Match(text) {
 			return true
 		}
 		at = to
+	}
+}
+
+// index is bytes.Index, quicker for a part with a byte that is rare in JSON.
+func index(data, part []byte) int {
+	rare := 0
+	for i := range part {
+		if rarity(part[i]) > rarity(part[rare]) {
+			rare = i
+		}
+	}
+	for at := rare; at < len(data); at++ {
+		i := bytes.IndexByte(data[at:], part[rare])
+		if i < 0 {
+			return -1
+		}
+		if at += i; bytes.HasPrefix(data[at-rare:], part) {
+			return at - rare
+		}
+	}
+	return -1
+}
+
+// rarity says how rare a byte is in objects of Kubernetes, about.
+func rarity(c byte) int {
+	switch {
+	case strings.IndexByte(`":,{} `, c) >= 0:
+		return 0
+	case c >= 'a' && c <= 'z', c >= '0' && c <= '9':
+		return 1
+	case c == '-', c == '/', c == '.':
+		return 2
+	default:
+		return 3
 	}
 }
 
@@ -97,11 +132,8 @@ func isEscaped(data []byte, i int) bool {
 // mayReach reports whether there is something at the path in JSON that hides
 // nothing. Of a path that may begin at any level, all beginnings are tried.
 func (r *rule) mayReach(data []byte) bool {
-	if !bytes.Contains(data, r.literal) {
-		return false
-	}
 	if len(r.path) < 3 || !r.path[0].levels || !r.path[1].isName() {
-		return true
+		return bytes.Contains(data, r.literal)
 	}
 	name := strconv.AppendQuote(nil, r.path[1].glob)
 	for rest := data; ; {

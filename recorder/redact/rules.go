@@ -8,6 +8,7 @@ import (
 	"path"
 	"regexp"
 	"regexp/syntax"
+	"slices"
 	"strings"
 	"sync/atomic"
 
@@ -47,7 +48,7 @@ type rule struct {
 	path    []segment
 	literal []byte // what JSON must have for the path to be there; nil: nothing certain
 	pattern *regexp.Regexp
-	needle  []byte // what a string must have for the pattern to match; nil: nothing certain
+	needles [][]byte // what a string must have for the pattern to match, the longest first
 	values  atomic.Uint64
 }
 
@@ -110,20 +111,21 @@ func (r *rule) parsePattern(expression string) (err error) {
 		return errors.New("the expression matches the empty text, so everything")
 	}
 	tree, err := syntax.Parse(expression, syntax.Perl)
-	if needle := required(tree); err == nil && plain(needle) {
-		r.needle = []byte(needle)
+	if err != nil {
+		return err
 	}
-	return err
+	r.needles = slices.DeleteFunc(required(tree), func(text []byte) bool { return !plain(string(text)) })
+	slices.SortStableFunc(r.needles, func(a, b []byte) int { return len(b) - len(a) })
+	return nil
 }
 
-// required returns the longest text that is part of everything that an
-// expression matches, as far as that is plain to see.
-func required(e *syntax.Regexp) string {
-	longest := ""
+// required returns texts that are part of everything that an expression matches,
+// as far as that is plain to see.
+func required(e *syntax.Regexp) (texts [][]byte) {
 	switch e.Op {
 	case syntax.OpLiteral:
 		if e.Flags&syntax.FoldCase == 0 {
-			return string(e.Rune)
+			return [][]byte{[]byte(string(e.Rune))}
 		}
 	case syntax.OpRepeat:
 		if e.Min > 0 {
@@ -131,12 +133,10 @@ func required(e *syntax.Regexp) string {
 		}
 	case syntax.OpConcat, syntax.OpCapture, syntax.OpPlus:
 		for _, sub := range e.Sub {
-			if text := required(sub); len(text) > len(longest) {
-				longest = text
-			}
+			texts = append(texts, required(sub)...)
 		}
 	}
-	return longest
+	return texts
 }
 
 // plain reports whether JSON writes a text as it is.
@@ -294,9 +294,18 @@ func (r *Rules) Text(text string) string {
 	return text
 }
 
+func hasAll(text string, parts [][]byte) bool {
+	for _, part := range parts {
+		if !strings.Contains(text, string(part)) {
+			return false
+		}
+	}
+	return true
+}
+
 // replace takes out of a string what the pattern matches.
 func (r *rule) replace(text string) string {
-	if !strings.Contains(text, string(r.needle)) {
+	if !hasAll(text, r.needles) {
 		return text
 	}
 	var b strings.Builder

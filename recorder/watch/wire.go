@@ -77,31 +77,17 @@ func (l *list) DeepCopyObject() runtime.Object {
 // recorded, not judged.
 var lenient = jsontext.AllowDuplicateNames(true)
 
-// header is the part of an object that identifies it.
-type header struct {
-	Kind       string `json:"kind"`
-	APIVersion string `json:"apiVersion"`
-	Metadata   struct {
-		Name            string `json:"name"`
-		Namespace       string `json:"namespace"`
-		UID             string `json:"uid"`
-		ResourceVersion string `json:"resourceVersion"`
-		Generation      int64  `json:"generation"`
-	} `json:"metadata"`
-}
-
 // decodeObject takes ownership of raw.
 func decodeObject(raw []byte) (*object, error) {
-	var h header
-	if err := jsonv2.Unmarshal(raw, &h, lenient); err != nil {
+	h, err := readHeader(raw)
+	if err != nil {
 		return nil, fmt.Errorf("the API server sent an object that cannot be read: %w", err)
 	}
-	m := h.Metadata
 	return &object{
-		TypeMeta: metav1.TypeMeta{Kind: h.Kind, APIVersion: h.APIVersion},
+		TypeMeta: metav1.TypeMeta{Kind: h.kind, APIVersion: h.apiVersion},
 		ObjectMeta: metav1.ObjectMeta{
-			Name: m.Name, Namespace: m.Namespace, UID: types.UID(m.UID),
-			ResourceVersion: m.ResourceVersion, Generation: m.Generation,
+			Name: h.name, Namespace: h.namespace, UID: types.UID(h.uid),
+			ResourceVersion: h.resourceVersion, Generation: h.generation,
 		},
 		raw: raw,
 	}, nil
@@ -183,56 +169,80 @@ func (c *Client) watch(ctx context.Context, t Target, opts metav1.ListOptions) (
 // most 3 MiB; what comes may be escaped at greater length.
 const maxFrame = 16 << 20
 
+// The buffer of a watch in bytes: at the start, and above what it is given back
+// when it is empty.
+const (
+	firstBuffer = 16 << 10
+	largeBuffer = 256 << 10
+)
+
 // frames reads the events of a watch from the wire.
 type frames struct {
 	body io.ReadCloser
-	left int64 // how much of an event may still come
-	dec  *jsontext.Decoder
+	buf  []byte
+	rest []byte // of buf: what has been read and not taken
 }
 
-func newFrames(body io.ReadCloser) *frames {
-	f := &frames{body: body}
-	f.dec = jsontext.NewDecoder(f, lenient)
-	return f
-}
-
-// Read implements io.Reader for the decoder.
-func (f *frames) Read(p []byte) (int, error) {
-	if f.left <= 0 {
-		return 0, fmt.Errorf("the API server sent an event of more than %d bytes", maxFrame)
-	}
-	n, err := f.body.Read(p[:min(int64(len(p)), f.left)])
-	f.left -= int64(n)
-	return n, err
-}
+func newFrames(body io.ReadCloser) *frames { return &frames{body: body} }
 
 // next returns the next event. Its error is io.EOF when the server ended the
 // stream between two events.
 func (f *frames) next() (kind string, raw []byte, err error) {
-	f.left = maxFrame
-	if _, err := f.dec.ReadToken(); err != nil { // {
-		return "", nil, err
+	for f.rest = trim(f.rest); len(f.rest) == 0; f.rest = trim(f.rest) {
+		if err := f.fill(); err != nil {
+			return "", nil, err
+		}
 	}
-	for {
-		name, err := f.dec.ReadToken()
-		if err != nil {
+	if f.rest[0] != '{' {
+		return "", nil, errNoObject
+	}
+	s := splitter{}
+	end := s.end(f.rest)
+	for ; end == 0; end = s.end(f.rest) {
+		if len(f.rest) >= maxFrame {
+			return "", nil, fmt.Errorf("the API server sent an event of more than %d bytes", maxFrame)
+		}
+		if err := f.fill(); err != nil {
 			return "", nil, truncated(err)
 		}
-		if name.Kind() == '}' {
-			return kind, raw, nil
+	}
+	event := f.rest[:end]
+	f.rest = f.rest[end:]
+	_, err = members(event, func(name, value []byte) (rest []byte) {
+		if from := len(event) - len(value); from == s.innerFrom {
+			value, rest = event[from:s.innerTo], event[s.innerTo:]
+		} else {
+			value, rest = cutValue(value)
 		}
-		key := name.String()
-		value, err := f.dec.ReadValue()
-		if err != nil {
-			return "", nil, truncated(err)
-		}
-		switch key {
+		switch string(name) {
 		case "type":
 			kind = strings.Trim(string(value), `"`)
 		case "object":
-			raw = bytes.Clone(value)
+			raw = bytes.Clone(value) // the buffer is used again
 		}
+		return rest
+	})
+	if len(f.rest) == 0 && len(f.buf) > largeBuffer {
+		f.buf, f.rest = nil, nil
 	}
+	return kind, raw, err
+}
+
+// fill reads more behind the rest.
+func (f *frames) fill() error {
+	if len(f.rest) == len(f.buf) {
+		f.buf = append(make([]byte, 0, max(firstBuffer, 2*len(f.buf))), f.rest...)
+		f.buf = f.buf[:cap(f.buf)]
+		f.rest = f.buf[:len(f.rest)]
+	} else if cap(f.rest) == len(f.rest) || len(f.rest) == 0 {
+		f.rest = f.buf[:copy(f.buf, f.rest)]
+	}
+	n, err := f.body.Read(f.rest[len(f.rest):cap(f.rest)])
+	f.rest = f.rest[:len(f.rest)+n]
+	if n > 0 {
+		return nil // an error comes again
+	}
+	return err
 }
 
 // truncated makes an end within an event what it is.

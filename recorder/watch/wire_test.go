@@ -5,6 +5,9 @@ import (
 	"io"
 	"strings"
 	"testing"
+
+	jsonv2 "github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 func read(stream string) *frames {
@@ -73,22 +76,75 @@ func TestItemsOfAListGetTheirType(t *testing.T) {
 	}
 }
 
+// However a stream is cut into pieces, the events are those of a JSON decoder, and
+// so are the identities of their objects.
 func FuzzFrames(f *testing.F) {
-	f.Add(`{"type":"ADDED","object":{"metadata":{"name":"a"}}}`)
-	f.Add(`{"type":7,"object":[]}`)
-	f.Add(`[`)
-	f.Fuzz(func(_ *testing.T, stream string) {
-		in := read(stream)
+	f.Add(`{"type":"ADDED","object":{"metadata":{"name":"a"}}}`, 1)
+	f.Add(`{"type":7,"object":[]}`, 3)
+	f.Add(`{"object":{"x":"\\\"}{","kind":"\u0050od","metadata":{"labels":{"uid":"}"},"uid":"u\\\\","generation":3}},`+
+		`"type":"MODIFIED"} {"type":"DELETED","object":{"metadata":null,"kind":null}}`, 7)
+	f.Add(`[`, 1)
+	f.Fuzz(func(t *testing.T, stream string, piece int) {
+		in := newFrames(io.NopCloser(&pieces{stream, max(piece, 1)}))
+		decoder := jsontext.NewDecoder(strings.NewReader(stream))
 		for {
-			_, raw, err := in.next()
-			if err != nil {
+			var want struct {
+				Type   string         `json:"type"`
+				Object jsontext.Value `json:"object"`
+			}
+			value, broken := decoder.ReadValue()
+			valid := broken == nil && jsonv2.Unmarshal(value, &want) == nil && want.Object.Kind() == '{'
+			kind, raw, err := in.next()
+			if valid && (err != nil || kind != strings.Trim(want.Type, `"`) && !strings.Contains(string(value), `\`) ||
+				string(raw) != string(want.Object)) {
+				t.Fatalf("got %q %s, %v; want %q %s", kind, raw, err, want.Type, want.Object)
+			}
+			if err != nil || broken != nil {
 				return
 			}
-			if _, err := decodeObject(raw); err != nil {
-				continue
-			}
+			sameIdentity(t, raw, want.Object)
 		}
 	})
+}
+
+// pieces reads a text in pieces of a size.
+type pieces struct {
+	text string
+	size int
+}
+
+// Read implements io.Reader.
+func (p *pieces) Read(to []byte) (int, error) {
+	if p.text == "" {
+		return 0, io.EOF
+	}
+	n := copy(to[:min(len(to), p.size)], p.text)
+	p.text = p.text[n:]
+	return n, nil
+}
+
+func sameIdentity(t *testing.T, raw []byte, object jsontext.Value) {
+	t.Helper()
+	var want struct {
+		Kind       string `json:"kind"`
+		APIVersion string `json:"apiVersion"`
+		Metadata   struct {
+			Name            string `json:"name"`
+			Namespace       string `json:"namespace"`
+			UID             string `json:"uid"`
+			ResourceVersion string `json:"resourceVersion"`
+			Generation      int64  `json:"generation"`
+		} `json:"metadata"`
+	}
+	got, err := readHeader(raw)
+	if object.Kind() != '{' || jsonv2.Unmarshal(object, &want) != nil || strings.Contains(string(object), `\`) {
+		return // the names of members are compared as they are written
+	}
+	m := want.Metadata
+	id := header{want.Kind, want.APIVersion, m.Name, m.Namespace, m.UID, m.ResourceVersion, m.Generation}
+	if err != nil || got != id {
+		t.Fatalf("of %s: got %+v, %v", raw, got, err)
+	}
 }
 
 func FuzzList(f *testing.F) {
