@@ -7,30 +7,19 @@ import (
 	"maps"
 	"reflect"
 
-	"github.com/open-policy-agent/opa/v1/ast"
-
+	"github.com/hindsight-project/hindsight/verifier/machine"
 	"github.com/hindsight-project/hindsight/verifier/verdict"
 )
 
 // Ask asks one policy about one document once more and returns what it finds
 // wrong there, in the same order as Evaluate.
 func (s *Set) Ask(ctx context.Context, p *Policy, doc Document) ([]verdict.Finding, error) {
-	answer, err := s.answer(ctx, p, doc)
+	answer, err := s.Answer(ctx, p, doc)
 	if err != nil {
 		return nil, err
 	}
 	r, err := p.read(answer, doc.Entity)
 	return r.findings, err
-}
-
-// answer evaluates the query of one policy in a transaction of its own.
-func (s *Set) answer(ctx context.Context, p *Policy, doc Document) (ast.Object, error) {
-	txn, err := s.store.NewTransaction(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer s.store.Abort(ctx, txn)
-	return s.query(ctx, txn, p, &doc)
 }
 
 // With returns the same policies with another value of one threshold, as they
@@ -44,8 +33,9 @@ func (s *Set) With(group, name string, value int64) (*Set, error) {
 	out.params = maps.Clone(s.params)
 	changed := maps.Clone(values)
 	changed[name], out.params[group] = value, changed
-	out.store = storeOf(out.params)
-	return &out, nil
+	var err error
+	out.data, err = dataOf(out.params)
+	return &out, err
 }
 
 // Params are the parameters in force: data.params.
@@ -63,18 +53,18 @@ func Same(a, b verdict.Finding) bool {
 
 // Literal returns the row of a finding as Rego, to be compared in a test.
 func (s *Set) Literal(ctx context.Context, p *Policy, doc Document, f verdict.Finding) (string, error) {
-	answer, err := s.answer(ctx, p, doc)
+	answer, err := s.Answer(ctx, p, doc)
 	if err != nil {
 		return "", err
 	}
-	rows, ok := answer.Get(ast.StringTerm(ruleViolation)).Value.(ast.Set)
+	rows, ok := answer.Get(ruleViolation).(*machine.Set)
 	if !ok {
 		return "", errors.New("violation is no set")
 	}
-	for _, term := range rows.Slice() {
+	for _, element := range rows.Elems() {
 		var r result
-		if err := p.readRow(&r, ruleViolation, term, doc.Entity); err == nil && Same(r.findings[0], f) {
-			return term.String(), nil
+		if err := p.readRow(&r, ruleViolation, element, doc.Entity); err == nil && Same(r.findings[0], f) {
+			return machine.AST(element).String(), nil
 		}
 	}
 	return "", fmt.Errorf("%s does not find it in this document", p.ID)

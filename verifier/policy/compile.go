@@ -9,6 +9,8 @@ import (
 
 	"github.com/open-policy-agent/opa/v1/ast"
 	"golang.org/x/sync/errgroup"
+
+	"github.com/hindsight-project/hindsight/verifier/machine"
 )
 
 // answer is the variable of a policy's query.
@@ -88,13 +90,12 @@ func names(m *ast.Module, path ast.Ref) bool {
 	return found
 }
 
-// prepare compiles the query of the policy.
+// prepare translates the query of the policy.
 func (p *Policy) prepare(compiler *ast.Compiler, problems *Problems) {
-	query, err := compiler.QueryCompiler().Compile(p.body())
-	if err != nil {
+	var err error
+	if p.program, err = machine.Build(compiler, p.body()); err != nil {
 		problems.addError(p.File, err)
 	}
-	p.compiler, p.query = compiler, query
 }
 
 // inParallel calls do for 0 … n-1, as many at a time as there are processors.

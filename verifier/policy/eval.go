@@ -7,13 +7,10 @@ import (
 	"fmt"
 	"runtime"
 	"slices"
-	"time"
 
-	"github.com/open-policy-agent/opa/v1/ast"
-	"github.com/open-policy-agent/opa/v1/storage"
-	"github.com/open-policy-agent/opa/v1/topdown"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/hindsight-project/hindsight/verifier/machine"
 	"github.com/hindsight-project/hindsight/verifier/verdict"
 )
 
@@ -21,13 +18,13 @@ import (
 type Document struct {
 	View   string
 	Entity string
-	Input  ast.Value
+	Input  machine.Value
 }
 
 // NewDocument converts a document once for all policies that read it. value
 // holds JSON types, numbers also as int64, float64 or json.Number.
 func NewDocument(view, entity string, value map[string]any) (Document, error) {
-	input, err := ast.InterfaceToValue(value)
+	input, err := machine.FromJSON(value)
 	if err != nil {
 		return Document{}, fmt.Errorf("document %s of view %s: %w", entity, view, err)
 	}
@@ -54,12 +51,6 @@ type Judgement struct {
 // one policy is its verdict.
 func (s *Set) Evaluate(ctx context.Context, docs []Document) (Judgement, error) {
 	var out Judgement
-	txn, err := s.store.NewTransaction(ctx)
-	if err != nil {
-		return out, err
-	}
-	defer s.store.Abort(ctx, txn)
-
 	var tasks []task
 	for _, p := range s.Policies {
 		for i := range docs {
@@ -68,7 +59,7 @@ func (s *Set) Evaluate(ctx context.Context, docs []Document) (Judgement, error) 
 			}
 		}
 	}
-	if err := s.runTasks(ctx, txn, tasks); err != nil {
+	if err := s.runTasks(ctx, tasks); err != nil {
 		return out, err
 	}
 	for _, p := range s.Policies {
@@ -103,7 +94,7 @@ func (j *Judgement) diagnose(p *Policy, tasks []task) {
 }
 
 // runTasks spreads the tasks over the processors.
-func (s *Set) runTasks(ctx context.Context, txn storage.Transaction, tasks []task) error {
+func (s *Set) runTasks(ctx context.Context, tasks []task) error {
 	const chunk = 16 // evaluations; one takes about 10 µs, starting a goroutine 1 µs
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(runtime.GOMAXPROCS(0))
@@ -113,7 +104,7 @@ func (s *Set) runTasks(ctx context.Context, txn storage.Transaction, tasks []tas
 				if err := ctx.Err(); err != nil {
 					return err
 				}
-				*t.result = s.evaluate(ctx, txn, t.policy, t.doc)
+				*t.result = s.evaluate(ctx, t.policy, t.doc)
 			}
 			return nil
 		})
@@ -123,8 +114,8 @@ func (s *Set) runTasks(ctx context.Context, txn storage.Transaction, tasks []tas
 
 // evaluate asks one policy about one document. Whatever goes wrong is the
 // result of this policy and this document.
-func (s *Set) evaluate(ctx context.Context, txn storage.Transaction, p *Policy, doc *Document) (r result) {
-	answer, err := s.query(ctx, txn, p, doc)
+func (s *Set) evaluate(ctx context.Context, p *Policy, doc *Document) (r result) {
+	answer, err := s.Answer(ctx, p, *doc)
 	if err != nil {
 		return result{err: err}
 	}
@@ -132,10 +123,9 @@ func (s *Set) evaluate(ctx context.Context, txn storage.Transaction, p *Policy, 
 	return r
 }
 
-// query evaluates the query of a policy; a panic inside is an error.
-func (s *Set) query(
-	ctx context.Context, txn storage.Transaction, p *Policy, doc *Document,
-) (found ast.Object, err error) {
+// Answer is what the public rules of a policy say about a document: an object of
+// sets. A panic inside is an error.
+func (s *Set) Answer(ctx context.Context, p *Policy, doc Document) (found *machine.Object, err error) {
 	defer func() {
 		if cause := recover(); cause != nil {
 			found, err = nil, fmt.Errorf("%s: the evaluation panicked: %v", p.File, cause)
@@ -144,27 +134,23 @@ func (s *Set) query(
 	if problems := p.ready(); len(problems.List) > 0 {
 		return nil, errors.New(problems.Error())
 	}
-	cancel := topdown.NewCancel()
-	defer time.AfterFunc(s.timeout, cancel.Cancel).Stop()
-	query := topdown.NewQuery(p.query).
-		WithCompiler(p.compiler).
-		WithStore(s.store).
-		WithTransaction(txn).
-		WithInput(ast.NewTerm(doc.Input)).
-		WithStrictBuiltinErrors(true).
-		WithCancel(cancel)
-	err = query.Iter(ctx, func(qr topdown.QueryResult) error {
-		if term, ok := qr[answer]; ok {
-			found, _ = term.Value.(ast.Object)
-		}
-		return nil
-	})
-	switch {
-	case topdown.IsCancel(err):
+	if doc.Input == nil {
+		return nil, fmt.Errorf("%s: the document %s has no content", p.File, doc.Entity)
+	}
+	m, _ := p.machines.Get().(*machine.Machine)
+	if m == nil {
+		m = machine.New(p.program)
+	}
+	answer, err := m.Eval(ctx, doc.Input, s.data, s.timeout)
+	p.machines.Put(m)
+	if errors.Is(err, machine.ErrTimeout) {
 		return nil, fmt.Errorf("%s: gave no answer within %s", p.File, s.timeout)
-	case err != nil:
+	}
+	if err != nil {
 		return nil, err
-	case found == nil:
+	}
+	found, ok := answer.(*machine.Object)
+	if !ok {
 		return nil, errors.New(p.File + ": the policy gave no answer")
 	}
 	return found, nil

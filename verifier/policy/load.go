@@ -10,11 +10,12 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/open-policy-agent/opa/v1/ast"
-	"github.com/open-policy-agent/opa/v1/storage"
-	"github.com/open-policy-agent/opa/v1/storage/inmem"
+
+	"github.com/hindsight-project/hindsight/verifier/machine"
 )
 
 // Policy is one policy that was found fit to judge.
@@ -36,10 +37,10 @@ type Policy struct {
 	path  ast.Ref         // data.invariants.policy_bounds
 	rules map[string]bool // the public ones that it has
 	lines map[string]int  // "violation/<code>", "unknown/<reason>"; "" is the first violation
-	query ast.Body        // compiled; yields the public rules as one object
 
-	compiler *ast.Compiler   // of this policy and the libraries that it needs
-	ready    func() Problems // compiles it, once
+	program  *machine.Program // yields the public rules as one object
+	machines sync.Pool        // of the program
+	ready    func() Problems  // compiles it, once
 }
 
 // Options says how to load a set of policies.
@@ -74,7 +75,7 @@ type Set struct {
 	params   map[string]any
 	profiles map[string]map[string]any // of every CI class
 	comments map[string]string         // on thresholds
-	store    storage.Store             // {"params": …}
+	data     machine.Value             // {"params": …}
 	timeout  time.Duration
 }
 
@@ -106,7 +107,9 @@ func Load(fsys fs.FS, o Options) (*Set, error) {
 		return nil, err
 	}
 	set.params, set.profiles, set.comments = params, thresholds.profiles, thresholds.comments
-	set.store = storeOf(params)
+	if set.data, err = dataOf(params); err != nil {
+		return nil, fmt.Errorf("%s: %w", paramsFile, err)
+	}
 	set.Digest = digestOf(digest, params)
 	for _, s := range sources {
 		if s.policy != nil {
@@ -120,9 +123,9 @@ func Load(fsys fs.FS, o Options) (*Set, error) {
 	return set, nil
 }
 
-// storeOf holds the parameters where policies read them: data.params.
-func storeOf(params map[string]any) storage.Store {
-	return inmem.NewFromObject(map[string]any{"params": params})
+// dataOf holds the parameters where policies read them: data.params.
+func dataOf(params map[string]any) (machine.Value, error) {
+	return machine.FromJSON(map[string]any{"params": params})
 }
 
 // isPolicy and isTest tell the two kinds of files of Rego apart.

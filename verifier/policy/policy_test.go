@@ -618,8 +618,8 @@ violation contains {"code": "x", "seq": []} if {
 	}
 }
 
-func TestPanicIsTheVerdictOfOneDocument(t *testing.T) {
-	broken := policy.Document{View: "volume", Entity: "pg-0"} // no input at all, which no policy expects
+func TestADocumentWithoutContentIsAnErrorOfItsOwn(t *testing.T) {
+	broken := policy.Document{View: "volume", Entity: "pg-0"}
 	got := evaluate(t, good(t), broken, document(t, "pg-1", map[string]any{"limit": 5, "samples": []any{sample(1, 1, 5)}}))
 	p := got["volume-bounds"]
 	if p.Verdict != verdict.Error || p.Entities[0].Verdict != verdict.Error || p.Entities[1].Verdict != verdict.Held {

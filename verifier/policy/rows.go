@@ -6,8 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/open-policy-agent/opa/v1/ast"
-
+	"github.com/hindsight-project/hindsight/verifier/machine"
 	"github.com/hindsight-project/hindsight/verifier/verdict"
 )
 
@@ -29,22 +28,22 @@ type blame struct {
 }
 
 // read turns the answer to a policy's query into a result.
-func (p *Policy) read(answer ast.Object, entity string) (result, error) {
+func (p *Policy) read(answer *machine.Object, entity string) (result, error) {
 	var r result
 	for _, rule := range publicRules {
-		term := answer.Get(ast.StringTerm(rule))
-		if term == nil {
+		value := answer.Get(rule)
+		if value == nil {
 			continue
 		}
-		set, ok := term.Value.(ast.Set)
+		set, ok := value.(*machine.Set)
 		if !ok {
 			return result{}, fmt.Errorf("%s is no set", rule)
 		}
-		for i, term := range set.Slice() {
-			if err := p.readRow(&r, rule, term, entity); err != nil {
-				return result{}, fmt.Errorf("%s: row %d of %s: %w: %s", p.File, i+1, rule, err, short(term))
+		for i, element := range set.Elems() {
+			if err := p.readRow(&r, rule, element, entity); err != nil {
+				return result{}, fmt.Errorf("%s: row %d of %s: %w: %s", p.File, i+1, rule, err, short(element))
 			}
-			if rule == ruleExercised && hasTwin(set, term) {
+			if rule == ruleExercised && hasTwin(set, element) {
 				r.exercised--
 			}
 		}
@@ -54,21 +53,20 @@ func (p *Policy) read(answer ast.Object, entity string) (result, error) {
 
 // hasTwin reports whether a row says where the exercise took place and another
 // one tells of the same without that: both are one exercise.
-func hasTwin(set ast.Set, term *ast.Term) bool {
-	in := ast.NewObject(ast.Item(ast.StringTerm("in"), ast.NullTerm()))
-	object, ok := term.Value.(ast.Object)
-	return ok && object.Get(ast.StringTerm("in")) != nil && set.Contains(ast.NewTerm(object.Diff(in)))
+func hasTwin(set *machine.Set, element machine.Value) bool {
+	row, ok := element.(*machine.Object)
+	return ok && row.Get("in") != nil && set.Has(row.Without("in"))
 }
 
-func (p *Policy) readRow(r *result, rule string, term *ast.Term, entity string) error {
-	object, ok := term.Value.(ast.Object)
+func (p *Policy) readRow(r *result, rule string, element machine.Value, entity string) error {
+	object, ok := element.(*machine.Object)
 	if !ok {
 		return errors.New("is no object")
 	}
 	row := row{fields: map[string]any{}}
-	object.Foreach(func(key, value *ast.Term) {
-		if name, ok := key.Value.(ast.String); ok {
-			row.fields[string(name)] = plain(value.Value)
+	object.Each(func(key, value machine.Value) {
+		if name, ok := key.(string); ok {
+			row.fields[name] = plain(value)
 		}
 	})
 	seq := row.seqs()
@@ -232,36 +230,25 @@ func (r *row) rest() map[string]any {
 
 // plain turns a value into what the reports print: nil, bool, int64 or float64,
 // string, []any and map[string]any. Sets become sorted lists.
-func plain(v ast.Value) any {
+func plain(v machine.Value) any {
 	switch v := v.(type) {
-	case ast.Boolean:
-		return bool(v)
-	case ast.String:
-		return string(v)
-	case ast.Number:
-		if n, ok := v.Int64(); ok {
-			return n
-		}
+	case bool, string, int64:
+		return v
+	case machine.Number:
 		f, _ := v.Float64()
 		return f
-	case *ast.Array:
-		out := make([]any, 0, v.Len())
-		v.Foreach(func(t *ast.Term) { out = append(out, plain(t.Value)) })
-		return out
-	case ast.Set:
-		out := make([]any, 0, v.Len())
-		for _, t := range v.Slice() {
-			out = append(out, plain(t.Value))
-		}
-		return out
-	case ast.Object:
+	case *machine.Array:
+		return plainList(v.Elems())
+	case *machine.Set:
+		return plainList(v.Elems())
+	case *machine.Object:
 		out := make(map[string]any, v.Len())
-		v.Foreach(func(key, value *ast.Term) {
-			name, ok := key.Value.(ast.String)
+		v.Each(func(key, value machine.Value) {
+			name, ok := key.(string)
 			if !ok {
-				name = ast.String(key.Value.String())
+				name = machine.AST(key).String()
 			}
-			out[string(name)] = plain(value.Value)
+			out[name] = plain(value)
 		})
 		return out
 	default:
@@ -269,10 +256,18 @@ func plain(v ast.Value) any {
 	}
 }
 
+func plainList(list []machine.Value) []any {
+	out := make([]any, len(list))
+	for i, v := range list {
+		out[i] = plain(v)
+	}
+	return out
+}
+
 // short prints a row for an error message.
-func short(t *ast.Term) string {
+func short(v machine.Value) string {
 	const limit = 200
-	s := t.String()
+	s := machine.AST(v).String()
 	if len(s) > limit {
 		s = strings.ToValidUTF8(s[:limit], "") + "…"
 	}

@@ -1,0 +1,38 @@
+// Package machine evaluates Rego: OPA compiles and plans a query, the machine
+// runs the plan.
+//
+//	program, err := machine.Build(compiler, query)       // query has one variable
+//	m := machine.New(program)                            // for one goroutine
+//	answer, err := m.Eval(ctx, input, data, timeout)
+//
+// # Why
+//
+// OPA's own evaluator walks the syntax tree with unification and closures: it can
+// answer any query about anything, and takes half a microsecond to a microsecond
+// for the smallest step. Policies ask the same few questions of thousands of
+// documents. OPA itself plans queries for targets other than its evaluator
+// (WebAssembly, and whoever registers one): loops, look-ups, comparisons and calls
+// over numbered locals. Of such a plan the machine makes code with jumps, and runs
+// it over plain Go values: about a tenth of the time.
+//
+// What it says is what OPA says. A test asks both every case of OPA's own
+// conformance suite, over two thousand; another one asks both every built-in
+// policy about every recording.
+//
+// # Values
+//
+// See [Value]. Documents are objects with a [Shape]: the names of their fields are
+// there once, and an instruction remembers where it found one the last time.
+// Numbers are int64 where they can be; others, and whatever a function of the
+// machine does not know, go to OPA's own functions, with their errors.
+//
+// # Remembering
+//
+// The value of a rule is computed once per evaluation. So is that of a function
+// that loops, for the same arguments: the same scalars, the very same composites.
+//
+// # Limits
+//
+// An evaluation ends at its timeout and with its context. data holds no rules'
+// names: where both exist, OPA merges them and the machine does not.
+package machine
