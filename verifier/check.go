@@ -14,6 +14,7 @@ import (
 	"github.com/hindsight-project/hindsight/policies"
 	"github.com/hindsight-project/hindsight/recorder/trace"
 	"github.com/hindsight-project/hindsight/verifier/policy"
+	"github.com/hindsight-project/hindsight/verifier/story"
 	"github.com/hindsight-project/hindsight/verifier/verdict"
 	"github.com/hindsight-project/hindsight/verifier/views"
 )
@@ -164,10 +165,14 @@ func checkFile(ctx context.Context, t *verdict.Trace, o Options, set *policy.Set
 	}
 	run, certificate := r.Run(), r.Certificate()
 	t.Run, t.Certificate, t.Assumptions = &run, &certificate, assumptions(certificate)
-	projected, err := views.Project(r, set.Views())
+	all, err := views.Project(r, slices.Concat(set.Views(), story.Views()))
 	if err != nil {
 		return err
 	}
+	if t.Story, err = story.Of(r, all); err != nil {
+		return err
+	}
+	projected := slices.DeleteFunc(all, func(d views.Document) bool { return !slices.Contains(set.Views(), d.View) })
 	judged, err := judge(ctx, projected, set)
 	if err != nil {
 		return err

@@ -11,6 +11,7 @@
 //	evidence  turns the sequence numbers of a finding into readable events
 //	waiver    reads what may pass for a while, and who answers for it
 //	verdict   the lattice, and the result as data
+//	story     what happened, whatever the policies say of it
 //	report    the result as text, JSON, …
 //
 // # Explanations

@@ -77,6 +77,9 @@ Exit codes:
 		Example: `  # one trace, by the policies that are built in
   verifier check growth.db
 
+  # the story of a run: what happened, what broke first, whose fault, what next
+  verifier check --explain growth.db
+
   # several traces, for a script
   verifier check -o json growth.db node-drain.db
 

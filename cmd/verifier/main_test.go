@@ -160,7 +160,7 @@ func TestUsageErrorsAreTwoAndSayWhatToDo(t *testing.T) {
 		{[]string{"check"}, "check needs a trace file, such as: verifier check growth.db"},
 		{[]string{"check", "--polices", "x", "y"}, "unknown flag: --polices (see verifier check --help)"},
 		{[]string{"chekc"}, `unknown command "chekc"`},
-		{[]string{"check", "-o", "yaml", "x"}, `no output format "yaml" (there are: text, json`},
+		{[]string{"check", "-o", "yaml", "x"}, `no output format "yaml" (there are: text, explain, json`},
 		{[]string{"check", "-o", "json=", "x"}, "-o json=: there is no file after the ="},
 		{[]string{"check", "-o", "json", "-o", "text", "x"}, "another output goes to standard output already"},
 		{[]string{"check", "-o", "json=a", "-o", "text=a", "x"}, "another output goes to a already"},

@@ -25,6 +25,7 @@ type outputFlags struct {
 	wanted    []string
 	color     string
 	undecided string
+	explain   bool
 
 	outputs []output
 	options report.Options
@@ -39,6 +40,7 @@ type output struct {
 func (f *outputFlags) bind(cmd *cobra.Command) {
 	cmd.Flags().StringArrayVarP(&f.wanted, "output", "o", nil,
 		"output `FORMAT[=FILE]`; repeatable, one of them without a file (default text)")
+	cmd.Flags().BoolVar(&f.explain, "explain", false, "tell the story of the run on one screen: short for -o explain")
 	cmd.Flags().StringVar(&f.undecided, "undecided", string(report.Failure),
 		"what junit, tap and ctrf make of inconclusive and vacuous: failure, error or skipped; never a pass")
 	cmd.Flags().StringVar(&f.color, "color", "auto", "colours: auto, always or never")
@@ -66,6 +68,9 @@ func (f *outputFlags) complete() (err error) {
 		return fmt.Errorf("--color is %q, must be auto, always or never", f.color)
 	}
 	wanted := f.wanted
+	if f.explain {
+		wanted = append([]string{"explain"}, wanted...)
+	}
 	if len(wanted) == 0 {
 		wanted = []string{report.Formats()[0].Name}
 	}

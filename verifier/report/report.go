@@ -37,6 +37,7 @@ type Format struct {
 func Formats() []Format {
 	return []Format{
 		{"text", "for people, on a terminal", writeText},
+		{"explain", "the story of a run on one screen; --explain for short", writeExplain},
 		{"json", "for scripts; verifier schema prints its schema", writeJSON},
 		{"junit", "JUnit XML, for CI systems", writeJUnit},
 		{"sarif", "SARIF 2.1.0, for code scanning", writeSARIF},

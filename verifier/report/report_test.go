@@ -6,6 +6,7 @@ import (
 	"errors"
 	"flag"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -24,7 +25,10 @@ var update = flag.Bool("update", false, "rewrite the golden files")
 // golden compares with a file of testdata.
 func golden(t *testing.T, name string, got []byte) {
 	t.Helper()
-	file := "testdata/" + name
+	file := name
+	if !filepath.IsAbs(file) {
+		file = filepath.Join("testdata", name)
+	}
 	if *update {
 		if err := os.WriteFile(file, got, 0o644); err != nil {
 			t.Fatal(err)
@@ -167,7 +171,7 @@ func sample() verdict.Run {
 									},
 								},
 								Events: []verdict.Event{
-									context(at(4, 4, "spec.storage.limit: 4Gi")),
+									beside(at(4, 4, "spec.storage.limit: 4Gi")),
 									at(812, 83, "spec.resources.requests.storage: 1Gi → 5Gi"),
 									at(813, 90, "status.capacity.storage: 1Gi → 5Gi"),
 								},
@@ -228,6 +232,25 @@ func sample() verdict.Run {
 						},
 					},
 				},
+				Story: &verdict.Story{
+					Setup: []string{"ds/pg: 3 instances, PG_DATA dynamic 1Gi to 4Gi"},
+					Asked: []string{"the scenario node-drain T3"},
+					Moments: []verdict.Moment{
+						{
+							Kind: "growth", Cluster: "ds/pg", Entity: "ds/pg/PG_DATA/op1", Text: "PG_DATA grows from 1Gi to 5Gi",
+							From: int64(83 * time.Second), Until: int64(412 * time.Second), Open: true, Seq: 812,
+						},
+						{
+							Kind: "node_drain", Cluster: "ds/pg", Entity: "ds/pg/node_drain#1", Text: "the node n1 is drained",
+							From: int64(80 * time.Second), Until: int64(100 * time.Second), Seq: 800,
+						},
+						{Kind: "spec", Text: "spec \"drains\": failed", Failed: true, Seq: 3},
+						{
+							Kind: "failover", Cluster: "ds/pg", Cause: "ds/pg/node_drain#1", Text: "failover from pg-1",
+							From: int64(85 * time.Second), Until: int64(85 * time.Second), Seq: 813,
+						},
+					},
+				},
 				Undiagnosed: []verdict.Failure{{Entity: "ds/pg", Text: "a/q/q.rego: gave no answer within 20s"}},
 			},
 			{File: "broken.db", Error: "open broken.db: not a readable trace: the file is empty"},
@@ -264,7 +287,7 @@ func sample() verdict.Run {
 	return run
 }
 
-func context(e verdict.Event) verdict.Event {
+func beside(e verdict.Event) verdict.Event {
 	e.Context = true
 	return e
 }
@@ -275,7 +298,7 @@ func held() verdict.Run {
 	run.Allowances, run.Waivers = nil, nil
 	run.Traces = run.Traces[:1]
 	t := &run.Traces[0]
-	t.Assumptions, t.Diagnoses, t.Undiagnosed = nil, nil, nil
+	t.Assumptions, t.Diagnoses, t.Undiagnosed, t.Story = nil, nil, nil, nil
 	t.Policies = t.Policies[6:]
 	t.Judge()
 	run.Judge()
@@ -457,7 +480,7 @@ func TestKeysThatScriptsRelyOn(t *testing.T) {
 }
 
 func TestUnknownFormatNamesThoseThatExist(t *testing.T) {
-	if _, err := report.Named("yaml"); err == nil || !strings.Contains(err.Error(), "text, json") {
+	if _, err := report.Named("yaml"); err == nil || !strings.Contains(err.Error(), "text, explain, json") {
 		t.Errorf("got %v", err)
 	}
 }

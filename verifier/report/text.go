@@ -154,13 +154,18 @@ func (t text) recording(tr verdict.Trace) {
 	if tr.Run == nil || tr.Certificate == nil {
 		return
 	}
+	t.line("  recorded    %s", recording(tr))
+	t.line("  digest      %s", tr.Digest)
+}
+
+// recording says in a line when, how long and how a trace was recorded.
+func recording(tr verdict.Trace) string {
 	from := tr.Run.Origin
 	if tr.Run.Input != "" {
 		from += " of " + tr.Run.Input
 	}
-	t.line("  recorded    %s, %s, %d events, %s",
+	return fmt.Sprintf("%s, %s, %d events, %s",
 		tr.Run.Start.UTC().Format(stampLayout), seconds(tr.Certificate.Duration), tr.Certificate.Events, from)
-	t.line("  digest      %s", tr.Digest)
 }
 
 // assumptions lists what the certificate does not prove, one line per cause.

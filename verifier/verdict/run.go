@@ -50,6 +50,7 @@ type Trace struct {
 	Policies    []Policy           `json:"policies"`              // sorted by id
 	Diagnoses   []Diagnosis        `json:"diagnoses"`             // in order of begin; they change no verdict
 	Undiagnosed []Failure          `json:"undiagnosed,omitempty"` // diagnoses that failed
+	Story       *Story             `json:"story,omitempty"`       // what happened, whatever the policies say of it
 }
 
 // Assumption is something that the certificate cannot prove and that whoever

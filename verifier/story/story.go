@@ -1,0 +1,194 @@
+package story
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/hindsight-project/hindsight/recorder/trace"
+	"github.com/hindsight-project/hindsight/verifier/verdict"
+	"github.com/hindsight-project/hindsight/verifier/views"
+)
+
+// The kinds of moments beyond those of the view episode.
+const (
+	KindGrowth  = "growth"
+	KindMark    = "mark"
+	KindSetup   = "setup"
+	KindPhase   = "phase"
+	KindSpec    = "spec"
+	KindGap     = "gap"
+	KindDeleted = "deleted"
+)
+
+// Views are the views whose documents a story is made of.
+func Views() []string { return []string{"cluster", "episode", "operation", "storage", "suite"} }
+
+// Of tells the story of a trace. Documents of other views are passed over, and
+// what a missing view would tell is left out.
+func Of(r *trace.Reader, documents []views.Document) (*verdict.Story, error) {
+	t := teller{notes: map[int64]string{}}
+	t.story = verdict.Story{Setup: []string{}, Asked: []string{}, Moments: []verdict.Moment{}}
+	t.command(r.Run())
+	if err := t.marks(r); err != nil {
+		return nil, err
+	}
+	byView := map[string][]document{}
+	clusters := map[string]document{}
+	for _, d := range documents {
+		doc := document{d.Entity, d.Value}
+		byView[d.View] = append(byView[d.View], doc)
+		if d.View == "cluster" {
+			clusters[d.Entity] = doc
+		}
+	}
+	for _, c := range byView["cluster"] {
+		t.setup(c, byView["storage"])
+		t.phases(c)
+	}
+	for _, o := range byView["operation"] {
+		t.growth(o)
+	}
+	for _, e := range byView["episode"] {
+		t.episode(e, clusters[verdict.ClusterOf(e.entity)])
+	}
+	for _, s := range byView["suite"] {
+		t.specs(s)
+	}
+	t.gaps(r.Certificate())
+	slices.SortStableFunc(t.story.Moments, func(a, b verdict.Moment) int {
+		return cmp.Or(cmp.Compare(a.From, b.From), cmp.Compare(a.Seq, b.Seq))
+	})
+	return &t.story, nil
+}
+
+// teller collects the story. notes are what marks said besides, by their seq.
+type teller struct {
+	story verdict.Story
+	notes map[int64]string
+}
+
+func (t *teller) add(m verdict.Moment) { t.story.Moments = append(t.story.Moments, m) }
+
+func (t *teller) ask(format string, args ...any) {
+	if line := fmt.Sprintf(format, args...); !slices.Contains(t.story.Asked, line) {
+		t.story.Asked = append(t.story.Asked, line)
+	}
+}
+
+// command says what the recorder ran.
+func (t *teller) command(run trace.Run) {
+	if len(run.Command) == 0 {
+		return
+	}
+	ended := ""
+	if run.ExitCode != nil {
+		ended = fmt.Sprintf(", which ended with exit code %d", *run.ExitCode)
+	}
+	t.ask("the command %s%s", strings.Join(run.Command, " "), ended)
+}
+
+// mark is what the story reads of a mark; see the package recorder/marks.
+type mark struct {
+	Phase, Side, Note, Scenario, Topology string
+	Requirement                           any
+}
+
+// silent are the phases of marks that other moments tell better: disruptions and
+// specs have moments of their own.
+var silent = []string{"", phaseRunStart, "disruption-start", "disruption-end", "spec", "scenario", "admission"}
+
+const phaseRunStart = "run-start"
+
+// marks tells what driver and suite said.
+func (t *teller) marks(r *trace.Reader) error {
+	return r.Scan(trace.Selection{Types: []trace.Type{trace.Mark}}, func(c *trace.Change) error {
+		var m mark
+		if c.Type != trace.Mark || json.Unmarshal(c.State.JSON(), &m) != nil {
+			return nil // a mark of another shape says nothing that we know
+		}
+		t.notes[int64(c.Seq)] = m.Note
+		if m.Phase == phaseRunStart && m.Note != "" {
+			t.ask("the run %s", m.Note)
+		}
+		if m.Scenario != "" {
+			t.ask("%s", strings.TrimSpace("the scenario "+m.Scenario+" "+m.Topology))
+		}
+		for _, id := range texts(m.Requirement) {
+			t.ask("to exercise %s", id)
+		}
+		if !slices.Contains(silent, m.Phase) {
+			t.add(verdict.Moment{
+				Kind: KindMark, Text: strings.TrimSpace(m.Phase + " " + m.Side + " " + m.Note),
+				From: int64(c.NotBefore), Until: int64(c.NotBefore), Seq: c.Seq,
+			})
+		}
+		return nil
+	})
+}
+
+// texts reads a string or a list of strings.
+func texts(v any) []string {
+	switch v := v.(type) {
+	case string:
+		return []string{v}
+	case []any:
+		var out []string
+		for _, element := range v {
+			out = append(out, texts(element)...)
+		}
+		return out
+	}
+	return nil
+}
+
+// gaps tells what the recorder did not see.
+func (t *teller) gaps(c trace.Certificate) {
+	for _, g := range c.Gaps {
+		where := ""
+		if g.Namespace != "" {
+			where = " in " + g.Namespace
+		}
+		t.add(verdict.Moment{
+			Kind: KindGap, Text: fmt.Sprintf("not seen: %s%s (%s)", g.Resource, where, g.Reason),
+			From: int64(g.NotBefore), Until: int64(g.NotAfter), Seq: g.FirstSeq,
+		})
+	}
+}
+
+// specs tells what a suite ran.
+func (t *teller) specs(s document) {
+	outcomes := map[string]int{}
+	specs := s.list("specs")
+	for _, spec := range specs {
+		outcome := cmp.Or(spec.text("outcome"), "not ended")
+		outcomes[outcome]++
+		m := verdict.Moment{
+			Kind: KindSpec, Text: fmt.Sprintf("spec %q: %s", spec.text("title"), outcome),
+			Failed: failed(spec.text("outcome")),
+			From:   spec.number("begin_ns"), Until: spec.number("end_ns"), Open: !spec.truth("ended"),
+			Seq: uint64(spec.number("begin_seq")),
+		}
+		if m.Open {
+			m.Until = s.number("until_ns")
+		}
+		t.add(m)
+	}
+	if len(specs) == 0 {
+		return
+	}
+	var parts []string
+	for _, outcome := range slices.Sorted(maps.Keys(outcomes)) {
+		parts = append(parts, fmt.Sprintf("%d %s", outcomes[outcome], outcome))
+	}
+	t.ask("%d specs of a suite: %s", len(specs), strings.Join(parts, ", "))
+}
+
+// failed reports whether a spec went wrong; see the package recorder/marks for
+// the outcomes.
+func failed(outcome string) bool {
+	return !slices.Contains([]string{"passed", "skipped", "pending", ""}, outcome)
+}
