@@ -60,23 +60,9 @@
 // percent-encoded where they are not plain ASCII. The payload is the object, as
 // the API server sent it.
 //
-//	ce-specversion      1.0
-//	ce-id               <uid>/<resourceVersion> for an observed version of an object,
-//	                    <type>/<monotonic> for everything else
-//	ce-source           /hindsight/<run id>/<source>
-//	ce-type             dev.hindsight.<type>: dev.hindsight.modified
-//	ce-subject          pods/ds-e2e/pg-1
-//	ce-time             wall clock at receipt, RFC 3339 with nanoseconds
+//	ce-specversion, ce-id, ce-source, ce-type, ce-subject, ce-time, …
+//	                    the attributes of recorder/envelope, each with ce- before it
 //	content-type        application/json
-//	ce-monotonic        ns since the start of the run
-//	ce-notbefore        the same, earliest possible moment
-//	ce-origin           trace.Event.Source: watch
-//	ce-group, ce-version, ce-resource, ce-kind, ce-namespace, ce-name, ce-uid,
-//	ce-resourceversion, ce-generation
-//	                    of the object, absent where empty
-//	ce-inferred         true, or absent
-//
-// All extensions are strings: the integers of CloudEvents have 32 bits.
 //
 // # Servers
 //
