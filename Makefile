@@ -21,9 +21,9 @@ demo: build ## Record a replayed real run in a real API server and judge it
 	@bin/lab demo
 
 .PHONY: build
-build: golang ## Build bin/recorder, bin/verifier and bin/lab
+build: golang ## Build bin/recorder, bin/verifier, bin/driver and bin/lab
 	@mkdir -p bin
-	$(GO) build -buildvcs=$(VCS) -o bin/ ./cmd/recorder ./cmd/verifier
+	$(GO) build -buildvcs=$(VCS) -o bin/ ./cmd/recorder ./cmd/verifier ./cmd/driver
 	@test -x bin/lab || echo "building the lab: it links all of Kubernetes, the first time takes some minutes" >&2
 	cd $(LAB) && $(GO) build -buildvcs=$(VCS) -o ../../bin/lab .
 
@@ -51,6 +51,24 @@ lint: golang ## Format, vet, staticcheck, and the policies' own tests
 fmt: golang ## Format Go and Rego
 	$(GOFMT) -w .
 	$(GO) tool opa fmt --write $(REGO)
+
+# What clusters differ in: make e2e DRIVE='--storage-class fast --parallel 3'
+DRIVE  ?=
+TRACES ?= traces
+
+.PHONY: e2e
+e2e: drivers ## Every scenario in every topology on the current cluster, recorded and judged
+	bin/driver run all --record $(TRACES) --check $(DRIVE)
+
+.PHONY: e2e-smoke
+e2e-smoke: drivers ## Of them, one that restarts the operator and one that fails over, in one topology each
+	bin/driver run operator-restart --topology T1 --record $(TRACES) --check $(DRIVE)
+	bin/driver run failover --topology T2 --record $(TRACES) --check $(DRIVE)
+
+.PHONY: drivers
+drivers: golang
+	@mkdir -p bin
+	$(GO) build -buildvcs=$(VCS) -o bin/ ./cmd/recorder ./cmd/verifier ./cmd/driver
 
 .PHONY: bench
 bench: golang ## Measure, and write docs/performance.md anew
