@@ -39,7 +39,8 @@ func newListCommand() *cobra.Command {
 			return table.Flush()
 		},
 	}
-	cmd.Flags().StringVar(&dir, "scenarios", "", "folder with further scenarios; one of the same name replaces a built-in one")
+	cmd.Flags().StringVar(&dir, "scenarios", "",
+		"folder with further scenarios; one of the same name replaces a built-in one")
 	return cmd
 }
 

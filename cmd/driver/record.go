@@ -33,7 +33,8 @@ func program(name, given string) (string, error) {
 	}
 	path, err := exec.LookPath(name)
 	if err != nil {
-		return "", fmt.Errorf("there is no %s beside %s and none in the path: make build, or name it with --%s", name, self, name)
+		return "", fmt.Errorf("there is no %s beside %s and none in the path: make build, or name it with --%s",
+			name, self, name)
 	}
 	return path, nil
 }
@@ -69,7 +70,9 @@ const startup = 2 * time.Minute
 const sayDone = "done\n"
 
 // record starts a recorder for a run.
-func record(ctx context.Context, recorder string, flags []string, r *drivers.Run, base string) (drivers.Recording, error) {
+func record(
+	ctx context.Context, recorder string, flags []string, r *drivers.Run, base string,
+) (drivers.Recording, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err

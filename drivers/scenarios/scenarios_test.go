@@ -30,10 +30,12 @@ func TestAScenarioIsRefusedWithFileAndLine(t *testing.T) {
 		"a field twice":     {minimal + "name: two\n", "one.yaml:8: mapping key \"name\" already defined"},
 		"no YAML":           {"name: [", "one.yaml:1: "},
 		"two documents":     {minimal + "---\n" + minimal, "one.yaml: one scenario a file"},
-		"an unknown kind":   {minimal + "disruptions:\n  - kind: fire\n", "one.yaml:8: disruption \"fire\" is none of backup"},
+		"an unknown kind":   {minimal + "disruptions:\n  - kind: fire\n", `one.yaml:8: disruption "fire" is none of`},
 		"a wrong parameter": {minimal + "disruptions: [{kind: failover, add: 2}]\n", "one.yaml:8: failover takes no add"},
 		"a wrong role":      {minimal + "disruptions: [{kind: node-drain, role: king}]\n", "neither primary nor replica"},
-		"a wrong method":    {minimal + "disruptions: [{kind: backup, method: tape}]\n", `the method "tape" of backup is none of`},
+		"a wrong method": {
+			minimal + "disruptions: [{kind: backup, method: tape}]\n", `the method "tape" of backup is none of`,
+		},
 		"a mutation of nothing": {
 			minimal + "disruptions: [{kind: spec-mutation}]\n", "spec-mutation needs static or dynamic",
 		},

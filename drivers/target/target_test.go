@@ -23,7 +23,9 @@ import (
 
 func TestMergeIsAMergePatch(t *testing.T) {
 	base := map[string]any{"a": map[string]any{"b": 1, "c": 2}, "d": []any{1}}
-	got := Merge(base, map[string]any{"a": map[string]any{"c": nil, "e": 3}, "d": []any{2, 3}, "f": map[string]any{"g": nil}})
+	got := Merge(base, map[string]any{
+		"a": map[string]any{"c": nil, "e": 3}, "d": []any{2, 3}, "f": map[string]any{"g": nil},
+	})
 	want := map[string]any{"a": map[string]any{"b": 1, "e": 3}, "d": []any{2, 3}, "f": map[string]any{}}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("want -, got +\n%s", d)
@@ -50,11 +52,14 @@ func TestWhatAnOperatorOffersStandsInItsSchema(t *testing.T) {
 		storage string
 		want    Offers
 	}{
-		"the released one":    {`{properties: {size: {}, resizeInUseVolumes: {}}}`, Offers{}},
-		"request alone":       {`{properties: {size: {}, request: {}}}`, Offers{}},
-		"request and limit":   {`{properties: {size: {}, request: {}, limit: {}}}`, Offers{Dynamic: true}},
-		"no schema at all":    {`{type: object}`, Offers{}},
-		"with a daily budget": {`{properties: {request: {}, limit: {}, emergencyGrow: {properties: {maxActionsPerDay: {}}}}}`, Offers{Dynamic: true, Budget: true}},
+		"the released one":  {`{properties: {size: {}, resizeInUseVolumes: {}}}`, Offers{}},
+		"request alone":     {`{properties: {size: {}, request: {}}}`, Offers{}},
+		"request and limit": {`{properties: {size: {}, request: {}, limit: {}}}`, Offers{Dynamic: true}},
+		"no schema at all":  {`{type: object}`, Offers{}},
+		"with a daily budget": {
+			`{properties: {request: {}, limit: {}, emergencyGrow: {properties: {maxActionsPerDay: {}}}}}`,
+			Offers{Dynamic: true, Budget: true},
+		},
 		"a budget of nothing": {`{properties: {emergencyGrow: {properties: {maxActionsPerDay: {}}}}}`, Offers{}},
 	} {
 		if got := OffersOf(definition(t, test.storage)); got != test.want {
@@ -65,13 +70,16 @@ func TestWhatAnOperatorOffersStandsInItsSchema(t *testing.T) {
 
 func TestWhatIsLackingIsSaid(t *testing.T) {
 	all := []string{
-		scenarios.NeedsDynamic, scenarios.NeedsBudget, scenarios.NeedsShrink, scenarios.NeedsSnapshots, scenarios.NeedsNodeHooks,
+		scenarios.NeedsDynamic, scenarios.NeedsBudget, scenarios.NeedsShrink, scenarios.NeedsSnapshots,
+		scenarios.NeedsNodeHooks,
 	}
 	if why := (Offers{true, true, true, true, true}).Lacks(all); why != "" {
 		t.Errorf("nothing is lacking, but: %s", why)
 	}
 	why := Offers{}.Lacks(all)
-	for _, want := range []string{"static sizing only", "daily budget", "smaller", "VolumeSnapshotClass", "--hook node-down"} {
+	for _, want := range []string{
+		"static sizing only", "daily budget", "smaller", "VolumeSnapshotClass", "--hook node-down",
+	} {
 		if !strings.Contains(why, want) {
 			t.Errorf("%q does not say %q", why, want)
 		}
@@ -228,7 +236,8 @@ func TestDebtsAreReadFromTheLease(t *testing.T) {
 func TestAHookHasWhatItIsAbout(t *testing.T) {
 	file := t.TempDir() + "/said"
 	o := &Target{Namespace: "ns", Name: "pg", Hooks: map[string]string{
-		HookNodeDown: `echo "$HINDSIGHT_NAMESPACE/$HINDSIGHT_CLUSTER $HINDSIGHT_NODE" >` + file, HookNodeUp: "echo no >&2; exit 3",
+		HookNodeDown: `echo "$HINDSIGHT_NAMESPACE/$HINDSIGHT_CLUSTER $HINDSIGHT_NODE" >` + file,
+		HookNodeUp:   "echo no >&2; exit 3",
 	}}
 	if err := o.Hook(t.Context(), HookNodeDown, "HINDSIGHT_NODE=n2"); err != nil {
 		t.Fatal(err)
