@@ -1,24 +1,25 @@
 package trace
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
-
-	"github.com/go-json-experiment/json/jsontext"
 )
 
 // parser takes JSON apart into leaves. It is strict: invalid UTF-8, duplicate
 // keys and anything behind the value are errors, because a recording that
 // silently chose one of two readings would not be honest.
 type parser struct {
-	dict   *dictionary
-	leaves []leaf
-	dec    *jsontext.Decoder // one of the two below
-	outer  source            // of what is parsed
-	inner  source            // of a part of it
+	dict *dictionary
+	json scanner
+	raw  []leaf   // in the order of the text
+	keys []uint64 // of raw: path and index, to be sorted
+	free []uint64 // to sort with
+
+	// seen has, by path, the number of the parse that met it last: who meets it
+	// twice has a duplicate key before it.
+	seen   []uint32
+	number uint32
 
 	// texts remembers canonical texts by what they were made from: the field
 	// sets of an object are the same in nearly all of its versions.
@@ -28,18 +29,6 @@ type parser struct {
 	// parts remembers the leaves of parts of objects, for the same reason.
 	parts      map[part][]leaf
 	partsBytes int
-}
-
-// source is a decoder that is used again and again.
-type source struct {
-	dec jsontext.Decoder
-	buf bytes.Reader
-}
-
-func (s *source) reset(data []byte) *jsontext.Decoder {
-	s.buf.Reset(data)
-	s.dec.Reset(&s.buf)
-	return &s.dec
 }
 
 // part is a JSON value at a path.
@@ -58,6 +47,138 @@ const (
 	maxParts = 1 << 20
 )
 
+// parse returns the leaves of data below root, sorted by path id.
+func (p *parser) parse(root uint32, data []byte) ([]leaf, error) {
+	if len(data) > maxData {
+		return nil, fmt.Errorf("%d bytes of JSON are more than the limit of %d", len(data), maxData)
+	}
+	p.raw, p.json = p.raw[:0], scanner{data: data}
+	if p.number++; p.number == 0 { // it came around
+		clear(p.seen)
+		p.number = 1
+	}
+	p.json.space()
+	if err := p.value(root, 1); err != nil {
+		return nil, fmt.Errorf("not valid JSON: %w, at byte %d", err, p.json.pos)
+	}
+	if p.json.space(); p.json.pos < len(data) {
+		return nil, fmt.Errorf("not valid JSON: something follows the value, at byte %d", p.json.pos)
+	}
+	return p.sorted(), nil
+}
+
+// sorted returns the leaves by path id, in memory of their own. Ids are given in
+// the order of the text, so that most leaves are in order already: runs of them
+// are merged.
+func (p *parser) sorted() []leaf {
+	keys := p.keys[:0]
+	for i := range p.raw {
+		keys = append(keys, uint64(p.raw[i].path)<<32|uint64(i))
+	}
+	p.free = slices.Grow(p.free[:0], len(keys))[:len(keys)]
+	p.keys, p.free = mergeRuns(keys, p.free)
+	leaves := make([]leaf, len(p.keys))
+	for i, key := range p.keys {
+		leaves[i] = p.raw[uint32(key)]
+	}
+	return leaves
+}
+
+// mergeRuns sorts keys by merging ascending runs, two at a time, from one slice
+// into the other. It returns the sorted one first.
+func mergeRuns(keys, free []uint64) (sorted, other []uint64) {
+	for {
+		runs, out := 0, free[:0]
+		for rest := keys; len(rest) > 0; runs++ {
+			var a, b []uint64
+			a, rest = cutRun(rest)
+			b, rest = cutRun(rest)
+			out = merge(out, a, b)
+		}
+		if runs <= 1 {
+			return out, keys
+		}
+		keys, free = out, keys
+	}
+}
+
+func cutRun(keys []uint64) (run, rest []uint64) {
+	n := min(1, len(keys))
+	for n < len(keys) && keys[n-1] < keys[n] {
+		n++
+	}
+	return keys[:n], keys[n:]
+}
+
+func merge(out, a, b []uint64) []uint64 {
+	for len(a) > 0 && len(b) > 0 {
+		if a[0] < b[0] {
+			out, a = append(out, a[0]), a[1:]
+		} else {
+			out, b = append(out, b[0]), b[1:]
+		}
+	}
+	return append(append(out, a...), b...)
+}
+
+var errDuplicate = errors.New("a key is there twice")
+
+// enter notes that a path is met.
+func (p *parser) enter(path uint32) error {
+	for int(path) >= len(p.seen) {
+		p.seen = append(p.seen, make([]uint32, len(p.dict.entries)+64)...)
+	}
+	if p.seen[path] == p.number {
+		return errDuplicate
+	}
+	p.seen[path] = p.number
+	return nil
+}
+
+func (p *parser) value(path uint32, depth int) error {
+	if err := p.enter(path); err != nil {
+		return err
+	}
+	c := p.json.peek()
+	if c == '{' || c == '[' {
+		return p.container(path, depth)
+	}
+	v, err := p.json.scalar()
+	if err != nil {
+		return err
+	}
+	p.emit(path, v)
+	return nil
+}
+
+func (p *parser) container(path uint32, depth int) error {
+	if p.asText(path, depth) {
+		raw := p.json.bracketed()
+		text, err := p.text(raw)
+		p.emit(path, value{kind: kindText, str: text})
+		p.json.pos += len(raw)
+		return err
+	}
+	if depth != partDepth || p.dict.entries[path].step.key == "managedFields" {
+		return p.inside(path, depth)
+	}
+	raw := p.json.bracketed()
+	if known, ok := p.parts[part{path, string(raw)}]; ok {
+		p.raw = append(p.raw, known...)
+		p.json.pos += len(raw)
+		return nil
+	}
+	first := len(p.raw)
+	if err := p.inside(path, depth); err != nil { // else raw was what it seemed to be
+		return err
+	}
+	if p.partsBytes += len(raw); p.parts == nil || p.partsBytes > maxParts {
+		p.parts, p.partsBytes = map[part][]leaf{}, len(raw)
+	}
+	p.parts[part{path, string(raw)}] = slices.Clone(p.raw[first:])
+	return nil
+}
+
 // text returns the canonical form of one JSON value.
 func (p *parser) text(raw []byte) (string, error) {
 	if text, ok := p.texts[string(raw)]; ok {
@@ -75,140 +196,66 @@ func (p *parser) text(raw []byte) (string, error) {
 	return text, nil
 }
 
-// parse returns the leaves of data below root, sorted by path id. The result
-// is valid until the next call.
-func (p *parser) parse(root uint32, data []byte) ([]leaf, error) {
-	if len(data) > maxData {
-		return nil, fmt.Errorf("%d bytes of JSON are more than the limit of %d", len(data), maxData)
-	}
-	p.leaves = p.leaves[:0]
-	p.dec = p.outer.reset(data)
-	if err := p.value(root, 1); err != nil {
-		return nil, fmt.Errorf("not valid JSON: %w", err)
-	}
-	if _, err := p.dec.ReadToken(); !errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("not valid JSON: something follows the value, at byte %d", p.dec.InputOffset())
-	}
-	slices.SortFunc(p.leaves, func(a, b leaf) int { return int(a.path) - int(b.path) })
-	return p.leaves, nil
-}
-
-func (p *parser) value(path uint32, depth int) error {
-	kind := p.dec.PeekKind()
-	if (kind == '{' || kind == '[') && p.asText(path, depth) {
-		raw, err := p.dec.ReadValue()
-		if err != nil {
-			return err
-		}
-		text, err := p.text(raw)
-		if err != nil {
-			return err
-		}
-		p.emit(path, value{kind: kindText, str: text})
-		return nil
-	}
-	if (kind == '{' || kind == '[') && depth == partDepth && p.dict.entries[path].step.key != "managedFields" {
-		return p.part(path)
-	}
-	switch kind {
-	case '{':
-		return p.object(path, depth)
-	case '[':
+func (p *parser) inside(path uint32, depth int) error {
+	if p.json.peek() == '[' {
 		return p.array(path, depth)
 	}
-	raw, err := p.dec.ReadValue()
-	if err != nil {
-		return err
-	}
-	switch kind {
-	case 'n':
-		p.emit(path, value{kind: kindNull})
-	case 'f':
-		p.emit(path, value{kind: kindFalse})
-	case 't':
-		p.emit(path, value{kind: kindTrue})
-	case '"':
-		s, err := unquote(raw)
-		if err != nil {
-			return err
-		}
-		p.emit(path, stringValue(s))
-	default:
-		p.emit(path, numberValue(raw))
-	}
-	return nil
-}
-
-// part takes an object or array apart that may have been seen before.
-func (p *parser) part(path uint32) error {
-	raw, err := p.dec.ReadValue()
-	if err != nil {
-		return err
-	}
-	if known, ok := p.parts[part{path, string(raw)}]; ok {
-		p.leaves = append(p.leaves, known...)
-		return nil
-	}
-	first := len(p.leaves)
-	p.dec = p.inner.reset(raw)
-	if raw[0] == '{' {
-		err = p.object(path, partDepth)
-	} else {
-		err = p.array(path, partDepth)
-	}
-	p.dec = &p.outer.dec
-	if err != nil {
-		return err
-	}
-	if p.partsBytes += len(raw); p.parts == nil || p.partsBytes > maxParts {
-		p.parts, p.partsBytes = map[part][]leaf{}, len(raw)
-	}
-	p.parts[part{path, string(raw)}] = slices.Clone(p.leaves[first:])
-	return nil
+	return p.object(path, depth)
 }
 
 func (p *parser) object(path uint32, depth int) error {
-	if _, err := p.dec.ReadToken(); err != nil {
-		return err
-	}
-	if p.dec.PeekKind() == '}' {
+	p.json.pos++
+	if p.json.space(); p.json.take('}') {
 		p.emit(path, value{kind: kindObject})
+		return nil
 	}
-	for p.dec.PeekKind() != '}' {
-		name, err := p.dec.ReadValue()
+	for {
+		key, err := p.json.text()
 		if err != nil {
 			return err
 		}
-		key, err := unquote(name)
-		if err != nil {
+		child := p.dict.child(path, key)
+		if p.json.space(); !p.json.take(':') {
+			return errSyntax
+		}
+		p.json.space()
+		if err := p.value(child, depth+1); err != nil {
 			return err
 		}
-		if err := p.value(p.dict.child(path, key), depth+1); err != nil {
-			return err
+		if p.json.space(); !p.json.take(',') {
+			break
 		}
+		p.json.space()
 	}
-	_, err := p.dec.ReadToken()
-	return err
+	if !p.json.take('}') {
+		return errSyntax
+	}
+	return nil
 }
 
 func (p *parser) array(path uint32, depth int) error {
-	if _, err := p.dec.ReadToken(); err != nil {
-		return err
-	}
-	if p.dec.PeekKind() == ']' {
+	p.json.pos++
+	if p.json.space(); p.json.take(']') {
 		p.emit(path, value{kind: kindArray})
+		return nil
 	}
-	for i := 0; p.dec.PeekKind() != ']'; i++ {
+	for i := 0; ; i++ {
 		if err := p.value(p.dict.element(path, i), depth+1); err != nil {
 			return err
 		}
+		if p.json.space(); !p.json.take(',') {
+			break
+		}
+		p.json.space()
 	}
-	_, err := p.dec.ReadToken()
-	return err
+	if !p.json.take(']') {
+		return errSyntax
+	}
+	return nil
 }
 
 func (p *parser) emit(path uint32, v value) {
-	p.leaves = append(p.leaves, leaf{path, v})
+	p.raw = append(p.raw, leaf{path, v})
 }
 
 // asText says where a tree is kept as one text: where it is nested too deeply,
@@ -221,99 +268,4 @@ func (p *parser) asText(path uint32, depth int) bool {
 	}
 	e := p.dict.entries[path]
 	return e.step.key == "fieldsV1" && p.dict.entries[p.dict.entries[e.parent].parent].step.key == "managedFields"
-}
-
-// unquote returns the content of a JSON string that a decoder has checked.
-func unquote(raw []byte) ([]byte, error) {
-	if bytes.IndexByte(raw, '\\') < 0 {
-		return raw[1 : len(raw)-1], nil
-	}
-	return jsontext.AppendUnquote(nil, raw)
-}
-
-// canonical returns the canonical form of one JSON value: keys sorted bytewise,
-// no white space, strings escaped only where they must be, numbers as written.
-func canonical(raw []byte) ([]byte, error) {
-	dec := jsontext.NewDecoder(bytes.NewReader(raw))
-	return appendCanonical(make([]byte, 0, len(raw)), dec, 1)
-}
-
-func appendCanonical(dst []byte, dec *jsontext.Decoder, depth int) ([]byte, error) {
-	if depth > maxNesting {
-		return nil, fmt.Errorf("nested more than %d deep", maxNesting)
-	}
-	switch dec.PeekKind() {
-	case '{':
-		return appendCanonicalObject(dst, dec, depth)
-	case '[':
-		if _, err := dec.ReadToken(); err != nil {
-			return nil, err
-		}
-		dst = append(dst, '[')
-		for first := true; dec.PeekKind() != ']'; first = false {
-			if !first {
-				dst = append(dst, ',')
-			}
-			var err error
-			if dst, err = appendCanonical(dst, dec, depth+1); err != nil {
-				return nil, err
-			}
-		}
-		_, err := dec.ReadToken()
-		return append(dst, ']'), err
-	case '"':
-		raw, err := dec.ReadValue()
-		if err != nil {
-			return nil, err
-		}
-		s, err := unquote(raw)
-		if err != nil {
-			return nil, err
-		}
-		return jsontext.AppendQuote(dst, s)
-	default:
-		raw, err := dec.ReadValue()
-		return append(dst, raw...), err
-	}
-}
-
-func appendCanonicalObject(dst []byte, dec *jsontext.Decoder, depth int) ([]byte, error) {
-	type member struct {
-		key        string
-		start, end int // of the rendered value in body
-	}
-	if _, err := dec.ReadToken(); err != nil {
-		return nil, err
-	}
-	var members []member
-	var body []byte
-	for dec.PeekKind() != '}' {
-		name, err := dec.ReadValue()
-		if err != nil {
-			return nil, err
-		}
-		key, err := unquote(name)
-		if err != nil {
-			return nil, err
-		}
-		m := member{key: string(key), start: len(body)}
-		if body, err = appendCanonical(body, dec, depth+1); err != nil {
-			return nil, err
-		}
-		m.end = len(body)
-		members = append(members, m)
-	}
-	if _, err := dec.ReadToken(); err != nil {
-		return nil, err
-	}
-	slices.SortFunc(members, func(a, b member) int { return bytes.Compare([]byte(a.key), []byte(b.key)) })
-	dst = append(dst, '{')
-	for i, m := range members {
-		if i > 0 {
-			dst = append(dst, ',')
-		}
-		dst = append(appendQuoted(dst, m.key), ':')
-		dst = append(dst, body[m.start:m.end]...)
-	}
-	return append(dst, '}'), nil
 }

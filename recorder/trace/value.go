@@ -59,19 +59,48 @@ const (
 // to exactly the same text again.
 func stringValue(s []byte) value {
 	switch {
-	case len(s) == len(layoutSeconds) && s[10] == 'T' && s[19] == 'Z':
-		if t, err := time.Parse(layoutSeconds, string(s)); err == nil && t.Format(layoutSeconds) == string(s) {
-			return value{kind: kindSeconds, num: t.Unix()}
+	case len(s) == len(layoutSeconds) && s[19] == 'Z':
+		if t, ok := readSeconds(s); ok {
+			return value{kind: kindSeconds, num: t}
 		}
-	case len(s) == len(layoutMicros) && s[10] == 'T' && s[19] == '.' && s[26] == 'Z':
-		if t, err := time.Parse(layoutMicros, string(s)); err == nil && t.Format(layoutMicros) == string(s) {
-			return value{kind: kindMicros, num: t.UnixMicro()}
+	case len(s) == len(layoutMicros) && s[19] == '.' && s[26] == 'Z':
+		t, ok := readSeconds(s)
+		if micros, digits := readDigits(s[20:26]); ok && digits {
+			return value{kind: kindMicros, num: t*1e6 + int64(micros)}
 		}
 	case len(s) > 0 && len(s) <= 18 && isDecimal(s):
-		n, _ := strconv.ParseInt(string(s), 10, 64)
-		return value{kind: kindDecimal, num: n}
+		n, _ := readDigits(s)
+		return value{kind: kindDecimal, num: int64(n)}
 	}
 	return value{kind: kindString, str: string(s)}
+}
+
+// readSeconds reads the date and time that a text begins with, in seconds of Unix.
+func readSeconds(s []byte) (seconds int64, ok bool) {
+	if s[4] != '-' || s[7] != '-' || s[10] != 'T' || s[13] != ':' || s[16] != ':' {
+		return 0, false
+	}
+	var n [6]int
+	for i, at := range [6][2]int{{0, 4}, {5, 7}, {8, 10}, {11, 13}, {14, 16}, {17, 19}} {
+		if n[i], ok = readDigits(s[at[0]:at[1]]); !ok {
+			return 0, false
+		}
+	}
+	t := time.Date(n[0], time.Month(n[1]), n[2], n[3], n[4], n[5], 0, time.UTC)
+	// What does not exist was moved to another day or minute.
+	same := t.Month() == time.Month(n[1]) && t.Day() == n[2] && n[3] < 24 && n[4] < 60 && n[5] < 60
+	return t.Unix(), same
+}
+
+// readDigits reads at most 18 decimal digits.
+func readDigits(s []byte) (n int, ok bool) {
+	for _, c := range s {
+		if c < '0' || c > '9' {
+			return 0, false
+		}
+		n = 10*n + int(c-'0')
+	}
+	return n, true
 }
 
 // isDecimal reports whether s is a non-negative integer without leading zeros.

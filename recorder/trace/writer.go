@@ -383,7 +383,7 @@ func (w *Writer) stage(e *entry, ev *Event) error {
 	}
 	*e = entry{
 		time: int64(ev.Time), notBefore: int64(ev.NotBefore), source: ev.Source, typ: ev.Type,
-		inferred: ev.Inferred, root: root, leaves: slices.Clone(leaves),
+		inferred: ev.Inferred, root: root, leaves: leaves,
 	}
 	if e.notBefore == 0 {
 		e.notBefore = e.time
