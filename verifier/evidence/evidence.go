@@ -63,7 +63,7 @@ func stretch(r *trace.Reader, wanted []uint64, out map[uint64]verdict.Event) err
 			}
 			out[e.Seq] = verdict.Event{
 				Seq: e.Seq, Time: e.Time, Wall: e.Wall, Type: e.Type, Object: e.Object.String(),
-				Inferred: e.Inferred, Changes: words(e, before),
+				Inferred: e.Inferred, Changes: Words(e, before),
 			}
 		}
 		for len(wanted) > 0 && wanted[0] <= e.Seq {
@@ -81,18 +81,18 @@ func stretch(r *trace.Reader, wanted []uint64, out map[uint64]verdict.Event) err
 
 // previous returns the object as it was before a modification, nil when it is
 // not known. last has the versions that were met on the way.
-func previous(r *trace.Reader, e trace.Event, last map[trace.Object]json.RawMessage) (map[string]any, error) {
+func previous(r *trace.Reader, e trace.Event, last map[trace.Object]json.RawMessage) (json.RawMessage, error) {
 	if e.Type != trace.Modified || e.Seq <= 1 {
 		return nil, nil
 	}
 	if data, met := last[e.Object]; met {
-		return decode(data), nil
+		return data, nil
 	}
 	versions, err := r.StateAt(e.Seq-1, func(o trace.Object) bool { return o == e.Object })
 	if err != nil || len(versions) == 0 {
 		return nil, err
 	}
-	return decode(versions[0].Data), nil
+	return versions[0].Data, nil
 }
 
 func decode(data json.RawMessage) map[string]any {

@@ -1,13 +1,10 @@
 package evidence
 
 import (
-	"bytes"
 	"cmp"
 	"encoding/json"
 	"fmt"
-	"maps"
 	"slices"
-	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -19,20 +16,21 @@ const (
 	valueMax   = 72 // characters of one value
 )
 
-// words says in a few short lines what an event did. before is the object's
-// previous version, nil when there is none.
-func words(e trace.Event, before map[string]any) []string {
-	after := decode(e.Data)
+// Words says in a few short lines what an event did. before is the object's
+// previous version in canonical JSON, nil when there is none.
+func Words(e trace.Event, before json.RawMessage) []string {
 	switch {
 	case e.Type.IsObject() && e.Object.Resource.Resource == "events":
-		return kubernetesEvent(after)
+		return kubernetesEvent(decode(e.Data))
 	case e.Type == trace.Modified && before != nil:
-		return limit(differences(before, after))
+		return limit(differences(before, e.Data))
 	case e.Type.IsObject():
-		return headline(e.Object.Kind, after)
+		return headline(e.Object.Kind, decode(e.Data))
 	case e.Type == trace.Gap:
+		after := decode(e.Data)
 		return []string{fmt.Sprintf("%s of gap %s: %s", text(after["side"]), text(after["id"]), text(after["reason"]))}
 	case e.Type == trace.Stream:
+		after := decode(e.Data)
 		return []string{strings.TrimSuffix(text(after["state"])+": "+plainText(after["reason"]), ": ")}
 	default:
 		return []string{shorten(string(e.Data))}
@@ -83,33 +81,55 @@ func headline(kind string, object map[string]any) []string {
 	return lines
 }
 
-// change is one difference between two versions.
-type change struct {
-	path string
-	line string
-}
-
 // differences compares two versions of an object, the telling ones first: spec,
 // then status, then the rest, then metadata. Bookkeeping only appears when
 // there is nothing else.
-func differences(before, after map[string]any) []string {
-	var all []change
-	compare("", before, after, &all)
-	telling := slices.DeleteFunc(slices.Clone(all), func(c change) bool { return bookkeeping(c.path) })
+func differences(before, after json.RawMessage) []string {
+	all := Diff(before, after)
+	telling := Telling(all)
 	if len(telling) == 0 {
 		if len(all) == 0 {
 			return []string{"no field changed"}
 		}
-		return []string{"only bookkeeping changed (" + all[0].path + ")"}
+		return []string{"only bookkeeping changed (" + all[0].Path + ")"}
 	}
-	slices.SortStableFunc(telling, func(a, b change) int {
-		return cmp.Or(cmp.Compare(rank(a.path), rank(b.path)), cmp.Compare(a.path, b.path))
-	})
 	lines := make([]string, len(telling))
 	for i, c := range telling {
-		lines[i] = c.line
+		lines[i] = c.String()
 	}
 	return lines
+}
+
+// Telling returns the changes that are more than bookkeeping, those of the spec
+// first, then of the status, of the rest, of the metadata.
+func Telling(all []Change) []Change {
+	telling := slices.DeleteFunc(slices.Clone(all), func(c Change) bool { return bookkeeping(c.Path) })
+	slices.SortStableFunc(telling, func(a, b Change) int {
+		return cmp.Or(cmp.Compare(rank(a.Path), rank(b.Path)), cmp.Compare(a.Path, b.Path))
+	})
+	return telling
+}
+
+// String says in a line what became of the field; values are cut.
+func (c Change) String() string {
+	switch x, y := rawText(c.Before), rawText(c.After); {
+	case c.Before == nil:
+		return c.Path + " appeared: " + y
+	case c.After == nil:
+		return c.Path + " vanished (was " + x + ")"
+	case x == y: // as far as it is shown
+		return c.Path + " changed"
+	default:
+		return c.Path + ": " + x + " → " + y
+	}
+}
+
+// rawText is text of a value that is not decoded.
+func rawText(value json.RawMessage) string {
+	if s, ok := unquote(value); ok && s != "" {
+		return shorten(s)
+	}
+	return shorten(string(value))
 }
 
 func rank(path string) int {
@@ -138,86 +158,6 @@ func bookkeeping(path string) bool {
 		}
 	}
 	return slices.Contains(bookkeepingNames, path[strings.LastIndex(path, ".")+1:])
-}
-
-// compare notes the differences below path.
-func compare(path string, before, after any, out *[]change) {
-	a, aIsMap := fields(before)
-	b, bIsMap := fields(after)
-	if !aIsMap || !bIsMap {
-		if x, y := text(before), text(after); x != y {
-			*out = append(*out, change{path, path + ": " + x + " → " + y})
-		} else if !same(before, after) {
-			*out = append(*out, change{path, path + " changed"})
-		}
-		return
-	}
-	keys := maps.Clone(a.members)
-	maps.Copy(keys, b.members)
-	for _, key := range slices.Sorted(maps.Keys(keys)) {
-		at := strings.TrimPrefix(path+"."+key, ".")
-		if a.list || b.list {
-			at = path + "[" + key + "]"
-		}
-		x, inBefore := a.members[key]
-		y, inAfter := b.members[key]
-		switch {
-		case !inBefore:
-			*out = append(*out, change{at, at + " appeared: " + text(y)})
-		case !inAfter:
-			*out = append(*out, change{at, at + " vanished (was " + text(x) + ")"})
-		default:
-			compare(at, x, y, out)
-		}
-	}
-}
-
-func same(a, b any) bool {
-	x, errX := json.Marshal(a)
-	y, errY := json.Marshal(b)
-	return errX == nil && errY == nil && bytes.Equal(x, y)
-}
-
-// members are the parts of an object, or of a list by what identifies them.
-type members struct {
-	members map[string]any
-	list    bool
-}
-
-// fields returns the parts of v: the values of an object; the elements of a
-// list under their type, name or index, so that a condition stays the same
-// condition when another one moves it.
-func fields(v any) (members, bool) {
-	switch v := v.(type) {
-	case map[string]any:
-		return members{members: v}, true
-	case []any:
-		for _, key := range []string{"type", "name"} {
-			if byKey, ok := keyed(v, key); ok {
-				return members{members: byKey, list: true}, true
-			}
-		}
-		byIndex := make(map[string]any, len(v))
-		for i, element := range v {
-			byIndex[strconv.Itoa(i)] = element
-		}
-		return members{members: byIndex, list: true}, true
-	}
-	return members{}, false
-}
-
-// keyed indexes a list of objects by a key that all have and no two share.
-func keyed(list []any, key string) (map[string]any, bool) {
-	out := make(map[string]any, len(list))
-	for _, element := range list {
-		object, ok := element.(map[string]any)
-		name, isText := object[key].(string)
-		if _, taken := out[name]; !ok || !isText || taken {
-			return nil, false
-		}
-		out[name] = object
-	}
-	return out, len(list) > 0
 }
 
 // text renders a value on one line: strings bare, everything else as JSON.

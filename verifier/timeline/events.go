@@ -1,0 +1,330 @@
+package timeline
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"sort"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/hindsight-project/hindsight/recorder/trace"
+	"github.com/hindsight-project/hindsight/verifier/evidence"
+)
+
+const (
+	eventsMax  = 150_000  // events that a page has of one trace: 12 bits of it each
+	detailsMax = 64 << 20 // bytes of details that are held while reading, before they are compressed
+	fieldsMax  = 40       // changed fields of one event
+	valueMax   = 300      // characters of one value
+	linesMax   = 3        // lines of words of one event
+)
+
+// class says how dear an event is when a page has no room for all.
+type class int
+
+// The classes, dearest first.
+const (
+	classEvidence class = iota
+	classChange
+	classNews
+	classSentinel
+	classBookkeeping
+)
+
+var classNames = map[class]string{
+	classEvidence: "evidence of findings", classChange: "changes of objects, marks and gaps",
+	classNews: "Kubernetes Events, log lines, usage and reads", classSentinel: "writes of the sentinel",
+	classBookkeeping: "heartbeats, bookmarks and other bookkeeping",
+}
+
+// entry is one event on its way into the page.
+type entry struct {
+	seq         uint64
+	time, early int64 // µs
+	object, typ int
+	flags       int
+	class       class
+	detail      json.RawMessage
+}
+
+// collector reads the events of a trace.
+type collector struct {
+	t        *Timeline
+	evidence []uint64 // sorted
+	objects  map[trace.Object]int
+	types    map[trace.Type]int
+	last     map[trace.Object]json.RawMessage
+	entries  []entry
+	held     int   // bytes of details
+	limit    class // details of this class and of dearer ones are held
+}
+
+func micros(d time.Duration) int64 { return d.Microseconds() }
+
+// collect reads all events into the timeline. evidence are the events that the
+// findings name.
+func (t *Timeline) collect(r *trace.Reader, named []uint64) error {
+	c := collector{
+		t: t, evidence: slices.Compact(slices.Sorted(slices.Values(named))), objects: map[trace.Object]int{},
+		types: map[trace.Type]int{}, last: map[trace.Object]json.RawMessage{}, limit: classBookkeeping,
+	}
+	for e, err := range r.Events(0) {
+		if err != nil {
+			return fmt.Errorf("read the events: %w", err)
+		}
+		c.add(e)
+	}
+	c.keep()
+	return nil
+}
+
+func (c *collector) add(e trace.Event) {
+	before := c.last[e.Object]
+	x := entry{
+		seq: e.Seq, time: micros(e.Time), early: micros(e.Time - e.NotBefore), object: c.object(e), typ: c.typeOf(e.Type),
+	}
+	var changes []evidence.Change
+	if e.Type == trace.Modified && before != nil {
+		changes = evidence.Diff(before, e.Data)
+	}
+	x.class, x.flags = c.rate(e, changes)
+	if x.class <= c.limit {
+		x.detail = detailOf(e, before, changes)
+		c.held += len(x.detail)
+	}
+	c.entries = append(c.entries, x)
+	if e.Type.IsObject() {
+		c.last[e.Object] = e.Data
+		if e.Type == trace.Deleted {
+			delete(c.last, e.Object)
+		}
+	}
+	for c.held > detailsMax && c.limit > classEvidence {
+		c.release()
+	}
+}
+
+// release gives up the details of the least dear class that has some.
+func (c *collector) release() {
+	for i := range c.entries {
+		if x := &c.entries[i]; x.class == c.limit {
+			c.held -= len(x.detail)
+			x.detail = nil
+		}
+	}
+	c.limit--
+}
+
+func (c *collector) typeOf(t trace.Type) int {
+	i, known := c.types[t]
+	if !known {
+		i = len(c.t.Types)
+		c.types[t] = i
+		c.t.Types = append(c.t.Types, string(t))
+	}
+	return i
+}
+
+// object notes the event in the life of its object.
+func (c *collector) object(e trace.Event) int {
+	if e.Object == (trace.Object{}) {
+		return -1
+	}
+	i, known := c.objects[e.Object]
+	if !known {
+		i = len(c.t.Objects)
+		c.objects[e.Object] = i
+		c.t.Objects = append(c.t.Objects, Object{
+			Resource: e.Object.Resource.String(), Kind: e.Object.Kind, Namespace: e.Object.Namespace,
+			Name: e.Object.Name, UID: e.Object.UID, From: micros(e.Time), Ending: -1, Until: -1,
+		})
+	}
+	o := &c.t.Objects[i]
+	switch {
+	case e.Type == trace.Deleted:
+		o.Until = micros(e.Time)
+	case e.Type.IsObject() && o.Ending < 0:
+		if _, ending := evidence.Members(evidence.Members(e.Data)["metadata"])["deletionTimestamp"]; ending {
+			o.Ending = micros(e.Time)
+		}
+	}
+	return i
+}
+
+// rate says how dear an event is, and its flags.
+func (c *collector) rate(e trace.Event, changes []evidence.Change) (class, int) {
+	flags := 0
+	if e.Inferred {
+		flags |= flagInferred
+	}
+	if warns(e) {
+		flags |= flagWarning
+	}
+	kind := classNews
+	switch {
+	case e.Type == trace.Bookmark || e.Type == trace.Modified && changes != nil && len(evidence.Telling(changes)) == 0:
+		kind = classBookkeeping
+		flags |= flagBookkeeping
+	case e.Type.IsObject() && e.Object.Resource.Resource == "events":
+	case e.Type.IsObject() || e.Type == trace.Mark || e.Type == trace.Gap || e.Type == trace.Stream:
+		kind = classChange
+	case e.Type == "sentinel.failed" || e.Type == "sentinel.unknown":
+		kind = classChange
+	case e.Type == "sentinel.invoked" || e.Type == "sentinel.acknowledged":
+		kind = classSentinel
+	}
+	if _, named := slices.BinarySearch(c.evidence, e.Seq); named {
+		kind = classEvidence
+		flags |= flagEvidence
+	}
+	return kind, flags
+}
+
+// warns reports whether the event itself says that something is wrong.
+func warns(e trace.Event) bool {
+	switch e.Type {
+	case "sentinel.failed", "sentinel.unknown", "sentinel.unreachable", "usage.unavailable", "log.gap":
+		return true
+	case "log":
+		level := string(evidence.Members(e.Data)["level"])
+		return level == `"error"` || level == `"warning"` || level == `"panic"` || level == `"fatal"`
+	}
+	return e.Object.Resource.Resource == "events" && string(evidence.Members(e.Data)["type"]) == `"Warning"`
+}
+
+// keep chooses the events of the page and writes their columns.
+func (c *collector) keep() {
+	dear := c.byWorth()
+	for _, i := range dear[min(len(dear), eventsMax):] {
+		c.entries[i].object = gone
+	}
+	left := map[class]*LeftOut{}
+	var lastSeq uint64
+	var lastTime int64
+	ev := &c.t.Events
+	for _, x := range c.entries {
+		if x.object == gone || x.detail == nil {
+			if left[x.class] == nil {
+				left[x.class] = &LeftOut{What: classNames[x.class]}
+			}
+			if x.object == gone {
+				left[x.class].Events++
+				continue
+			}
+			left[x.class].Detail++
+		}
+		if x.early > 0 {
+			ev.Early = append(ev.Early, int64(len(ev.Seq)), x.early)
+		}
+		ev.Seq, lastSeq = append(ev.Seq, int64(x.seq-lastSeq)), x.seq
+		ev.Time, lastTime = append(ev.Time, x.time-lastTime), x.time
+		ev.Object, ev.Type = append(ev.Object, x.object), append(ev.Type, x.typ)
+		ev.Flags = append(ev.Flags, x.flags)
+		c.t.details = append(c.t.details, x.detail)
+	}
+	for k := classEvidence; k <= classBookkeeping; k++ {
+		if left[k] != nil {
+			c.t.LeftOut = append(c.t.LeftOut, *left[k])
+		}
+	}
+}
+
+// gone marks an entry that the page does not have.
+const gone = -2
+
+// byWorth returns the indices of the entries, the dearest first: by class, and
+// within a class those that are nearest to the evidence of a finding.
+func (c *collector) byWorth() []int {
+	order := make([]int, len(c.entries))
+	distance := make([]uint64, len(c.entries))
+	for i, x := range c.entries {
+		order[i], distance[i] = i, c.distance(x.seq)
+	}
+	slices.SortStableFunc(order, func(a, b int) int {
+		return cmp.Or(cmp.Compare(c.entries[a].class, c.entries[b].class), cmp.Compare(distance[a], distance[b]))
+	})
+	return order
+}
+
+// distance is how far the nearest evidence is; without any, all are equally far.
+func (c *collector) distance(seq uint64) uint64 {
+	i := sort.Search(len(c.evidence), func(i int) bool { return c.evidence[i] >= seq })
+	best := uint64(1) << 63
+	if i < len(c.evidence) {
+		best = c.evidence[i] - seq
+	}
+	if i > 0 {
+		best = min(best, seq-c.evidence[i-1])
+	}
+	return best
+}
+
+// detail is what the page tells of an event when it is asked.
+type detail struct {
+	Words   []string    `json:"w"`
+	Version string      `json:"v,omitempty"` // resourceVersion
+	Changes [][3]string `json:"c,omitempty"` // path, before, after; "" where it was or is not there
+	More    int         `json:"m,omitempty"` // further changed fields
+	Writers []writer    `json:"by,omitempty"`
+}
+
+// writer is who wrote a version, as the API server notes it in managedFields.
+type writer struct {
+	Manager     string `json:"manager"`
+	Operation   string `json:"operation"`
+	Subresource string `json:"subresource,omitempty"`
+	Time        string `json:"time"`
+}
+
+func detailOf(e trace.Event, before json.RawMessage, changes []evidence.Change) json.RawMessage {
+	d := detail{Words: evidence.Words(e, before), Version: e.ResourceVersion}
+	d.Words = d.Words[:min(len(d.Words), linesMax)]
+	changes = slices.DeleteFunc(slices.Clone(changes), func(c evidence.Change) bool {
+		return strings.HasPrefix(c.Path, "metadata.managedFields")
+	})
+	for _, change := range changes[:min(len(changes), fieldsMax)] {
+		d.Changes = append(d.Changes, [3]string{change.Path, cut(change.Before), cut(change.After)})
+	}
+	d.More = max(0, len(changes)-fieldsMax)
+	if e.Type.IsObject() && e.Type != trace.Deleted {
+		d.Writers = writersOf(before, e.Data)
+	}
+	text, err := json.Marshal(d)
+	if err != nil {
+		return nil // unreachable: strings and numbers only
+	}
+	return text
+}
+
+// cut shortens a value in JSON.
+func cut(value json.RawMessage) string {
+	if utf8.RuneCount(value) <= valueMax {
+		return string(value)
+	}
+	return string([]rune(string(value))[:valueMax-1]) + "…"
+}
+
+// writersOf returns whose entries in managedFields are new or changed.
+func writersOf(before, after json.RawMessage) []writer {
+	known := map[string]bool{}
+	for _, entry := range managedFields(before) {
+		known[string(entry)] = true
+	}
+	var all []writer
+	for _, entry := range managedFields(after) {
+		var w writer
+		if !known[string(entry)] && json.Unmarshal(entry, &w) == nil {
+			all = append(all, w)
+		}
+	}
+	// An object that is new to the recorder has all of them: the last one wrote it.
+	slices.SortStableFunc(all, func(a, b writer) int { return cmp.Compare(b.Time, a.Time) })
+	return slices.DeleteFunc(all, func(w writer) bool { return w.Time != all[0].Time })
+}
+
+func managedFields(object json.RawMessage) []json.RawMessage {
+	return evidence.Elements(evidence.Members(evidence.Members(object)["metadata"])["managedFields"])
+}
