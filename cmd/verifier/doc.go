@@ -5,6 +5,7 @@
 //	check    judge traces and print the verdict
 //	explain  the manual page of a policy, or a list of all
 //	repro    write a finding as files for OPA alone
+//	ledger   fold many runs into a flakiness table and a regression ledger
 //	schema   print the JSON schema of the JSON report, or of a view
 //	test     run the tests of policies, with coverage
 //	lint     check how policies are written

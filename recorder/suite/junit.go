@@ -51,13 +51,14 @@ const maxNested = 20
 
 // junit reads one document.
 type junit struct {
-	zone  *time.Location
-	whole time.Duration // that all suites took
-	specs []Spec
-	seen  map[[3]string]int // attempts, by suite, class and name
+	zone    *time.Location
+	undated bool          // nobody asks when cases ran
+	whole   time.Duration // that all suites took
+	specs   []Spec
+	seen    map[[3]string]int // attempts, by suite, class and name
 }
 
-func readJUnit(r io.Reader, zone *time.Location) ([]Spec, error) {
+func readJUnit(r io.Reader, zone *time.Location, undated bool) ([]Spec, error) {
 	var root junitSuite
 	if err := xml.NewDecoder(r).Decode(&root); err != nil {
 		return nil, fmt.Errorf("it is no complete JUnit XML: %w", err)
@@ -65,7 +66,7 @@ func readJUnit(r io.Reader, zone *time.Location) ([]Spec, error) {
 	if name := root.XMLName.Local; name != "testsuites" && name != "testsuite" {
 		return nil, fmt.Errorf("it is no JUnit XML: it begins with <%s>", name)
 	}
-	j := junit{zone: zone, whole: root.took(), seen: map[[3]string]int{}}
+	j := junit{zone: zone, undated: undated, whole: root.took(), seen: map[[3]string]int{}}
 	return j.specs, errors.Join(j.suite(&root, nil, 0), j.tooMany())
 }
 
@@ -97,6 +98,9 @@ func (j *junit) suite(s *junitSuite, during *Moment, depth int) error {
 		}
 		// gotestsum gives every suite the time at which the first one began.
 		during = &Moment{begin.Earliest, begin.Latest.Add(j.whole)}
+	}
+	if during == nil && j.undated {
+		during = &Moment{}
 	}
 	for i := range s.Cases {
 		if during == nil && s.Cases[i].Timestamp == "" {
@@ -173,7 +177,7 @@ func (c *junitCase) outcome() string {
 func (c *junitCase) failure() string {
 	results := slices.Concat(c.Failures, c.Errors)
 	if len(results) == 0 {
-		return ""
+		return c.reason()
 	}
 	r := results[0]
 	text := strings.TrimSpace(r.Text)
@@ -181,6 +185,23 @@ func (c *junitCase) failure() string {
 		return cmp.Or(text, r.Message)
 	}
 	return r.Message
+}
+
+// reason says why a case skipped itself; Ginkgo writes one word where it was
+// filtered out, and that word before the reason where it was not.
+func (c *junitCase) reason() string {
+	if c.Skipped == nil {
+		return ""
+	}
+	message := c.Skipped.Message
+	if c.Status != "" {
+		_, message, _ = strings.Cut(message, " - ")
+		return message
+	}
+	if message == "Skipped" { // go-junit-report
+		message = ""
+	}
+	return strings.TrimSpace(cmp.Or(message, c.Skipped.Text))
 }
 
 // timestamp reads ISO 8601, with and without a zone.

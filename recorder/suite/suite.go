@@ -40,7 +40,7 @@ type Spec struct {
 	Process  int // of a parallel run, from 1; 0: not known
 	Attempt  int // the last one
 	Outcome  string
-	Failure  string // message
+	Failure  string // message; of what skipped itself, why
 	Location string // of the failure: file:line
 	Begin    Moment
 	End      Moment
@@ -62,9 +62,14 @@ type Moment struct{ Earliest, Latest time.Time }
 func exactly(t time.Time) Moment { return Moment{t, t} }
 
 // Read reads a report of either format.
-func Read(r io.Reader) ([]Spec, error) { return readUpTo(r, maxReport) }
+func Read(r io.Reader) ([]Spec, error) { return readUpTo(r, maxReport, false) }
 
-func readUpTo(r io.Reader, most int64) ([]Spec, error) {
+// ReadOutcomes reads a report of either format for those who do not ask when specs
+// ran: JUnit XML without timestamps will do. Its specs begin at the zero time, and
+// end as much later as they took.
+func ReadOutcomes(r io.Reader) ([]Spec, error) { return readUpTo(r, maxReport, true) }
+
+func readUpTo(r io.Reader, most int64, undated bool) ([]Spec, error) {
 	limited := &io.LimitedReader{R: r, N: most + 1}
 	in := bufio.NewReader(limited)
 	first, err := firstByte(in)
@@ -76,7 +81,7 @@ func readUpTo(r io.Reader, most int64) ([]Spec, error) {
 	case '[', '{':
 		specs, err = readGinkgo(in)
 	case '<':
-		specs, err = readJUnit(in, time.Local)
+		specs, err = readJUnit(in, time.Local, undated)
 	default:
 		err = errors.New("it is neither Ginkgo's JSON report nor JUnit XML")
 	}

@@ -67,7 +67,7 @@ func TestWhatBecomesOfRealReports(t *testing.T) {
 // read reads as Read does, with a zone that is the same everywhere.
 func read(text []byte) ([]Spec, error) {
 	if bytes.HasPrefix(text, []byte("<")) {
-		return readJUnit(bytes.NewReader(text), time.UTC)
+		return readJUnit(bytes.NewReader(text), time.UTC, false)
 	}
 	return Read(bytes.NewReader(text))
 }
@@ -184,7 +184,7 @@ func TestVariantsOfJUnit(t *testing.T) {
 		},
 	} {
 		t.Run(c.says, func(t *testing.T) {
-			specs, err := readJUnit(strings.NewReader(c.text), time.UTC)
+			specs, err := readJUnit(strings.NewReader(c.text), time.UTC, false)
 			if err != nil || len(specs) != 1 {
 				t.Fatal(specs, err)
 			}
@@ -194,6 +194,17 @@ func TestVariantsOfJUnit(t *testing.T) {
 				t.Errorf("want -, got +\n%s", d)
 			}
 		})
+	}
+}
+
+func TestOutcomesNeedNoTimestamps(t *testing.T) {
+	specs, err := ReadOutcomes(strings.NewReader(`<testsuite name="s"><testcase name="a" time="2"/></testsuite>`))
+	if err != nil || len(specs) != 1 {
+		t.Fatal(specs, err)
+	}
+	s := specs[0]
+	if took := s.End.Earliest.Sub(s.Begin.Earliest); !s.Begin.Earliest.IsZero() || took != 2*time.Second {
+		t.Errorf("it began %v and took %v", s.Begin.Earliest, took)
 	}
 }
 
@@ -238,7 +249,7 @@ func TestWhatIsNoReportIsRefusedWithTheReason(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := readUpTo(bytes.NewReader(text), 1000); err == nil || !strings.Contains(err.Error(), "more than 1000 b") {
+		if _, err := readUpTo(bytes.NewReader(text), 1000, false); err == nil || !strings.Contains(err.Error(), "more than 1000 b") {
 			t.Errorf("got %v", err)
 		}
 	}
