@@ -74,9 +74,11 @@ Exit codes:
 	f := cmd.Flags()
 	f.StringArrayVarP(&o.outputs, "output", "o", []string{ledger.Formats()[0].Name},
 		"form, and the file to write it to: `FORM[=FILE]`, FORM one of markdown, json, html; repeatable")
-	f.StringVar(&o.catalogue, "catalogue", "", "`FILE` of tests, notes and thresholds (default: ledger.yaml of a directory that is named)")
+	f.StringVar(&o.catalogue, "catalogue", "",
+		"`FILE` of tests, notes and thresholds (default: ledger.yaml of a directory that is named)")
 	f.StringVar(&o.cache, "cache", "", "`DIR` in which what was found in traces is kept")
-	f.StringVar(&o.about.Date, "date", "", "when files without run.yaml ran, such as 2026-02-12 or \"2026-02-12 21:34 UTC\"")
+	f.StringVar(&o.about.Date, "date", "",
+		"when files without run.yaml ran, such as 2026-02-12 or \"2026-02-12 21:34 UTC\"")
 	f.StringVar(&o.about.Branch, "branch", "", "branch that files without run.yaml tested")
 	f.StringVar(&o.about.Commit, "commit", "", "commit that files without run.yaml tested")
 	f.StringVar(&o.about.Command, "command", "", "command that ran them")

@@ -249,7 +249,8 @@ func TestWhatIsNoReportIsRefusedWithTheReason(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := readUpTo(bytes.NewReader(text), 1000, false); err == nil || !strings.Contains(err.Error(), "more than 1000 b") {
+		_, err = readUpTo(bytes.NewReader(text), 1000, false)
+		if err == nil || !strings.Contains(err.Error(), "more than 1000 b") {
 			t.Errorf("got %v", err)
 		}
 	}

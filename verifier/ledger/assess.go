@@ -131,14 +131,15 @@ func (h history) assess(th Thresholds) (n tally, a Assessment, why string) {
 	case total+n.infra+n.vacuous+n.undecided+n.skipped == 0:
 		return n, IsNotRun, "no run got to it"
 	case n.infra > 0 && n.failed+n.retried+n.skipped == 0 && share(n.infra, n.infra+total) >= th.InfraShare:
-		return n, IsInfra, fmt.Sprintf("by evidence it is for infrastructure that %d of %d runs did not pass; nothing else failed",
-			n.infra, n.infra+total)
+		return n, IsInfra, fmt.Sprintf("by evidence it is for infrastructure that %d of %d runs did not pass; "+
+			"nothing else failed", n.infra, n.infra+total)
 	case total == 0 && n.vacuous > 0:
 		return n, IsVacuous, "where it passed, the recording shows that it put nothing to the test"
 	case n.proof != "":
 		return n, IsProven, n.proof
 	case total < th.MinRuns:
-		return n, IsTooFew, fmt.Sprintf("%s, and no verdict below %d", plural(total, "run decides", "runs decide"), th.MinRuns)
+		return n, IsTooFew, fmt.Sprintf("%s, and no verdict below %d",
+			plural(total, "run decides", "runs decide"), th.MinRuns)
 	case n.streak >= th.BrokenStreak:
 		return n, IsBroken, fmt.Sprintf("the last %d deciding runs failed", n.streak)
 	case n.failed >= th.MinFailures && rate.High < th.Flaky:

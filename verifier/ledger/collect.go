@@ -79,7 +79,9 @@ func single(path string, about About) (gathering, *Problem) {
 	}
 	kind := kindOf(path)
 	if kind == "" {
-		return gathering{}, &Problem{path, "it is neither a trace (.db) nor a report of a suite (.json of Ginkgo, .xml of JUnit)"}
+		return gathering{}, &Problem{
+			path, "it is neither a trace (.db) nor a report of a suite (.json of Ginkgo, .xml of JUnit)",
+		}
 	}
 	return gathering{about, []Source{{File: path, Kind: kind}}}, nil
 }
@@ -182,7 +184,9 @@ func looksLikeReport(path string) bool {
 
 // dateLayouts are how a run's date may be written. The first is how it is shown,
 // the second where it is a day.
-var dateLayouts = []string{"2006-01-02 15:04 MST", "2006-01-02", time.RFC3339, "2006-01-02 15:04:05 MST", "2006-01-02T15:04:05"}
+var dateLayouts = []string{
+	"2006-01-02 15:04 MST", "2006-01-02", time.RFC3339, "2006-01-02 15:04:05 MST", "2006-01-02T15:04:05",
+}
 
 // parseDate reads a date; without a zone it is UTC.
 func parseDate(text string) (time.Time, error) {

@@ -151,7 +151,9 @@ func (l *Ledger) failuresSpeak() Criterion {
 
 // ill reports whether a test failed, or could not be decided.
 func (r *Run) ill() bool {
-	return slices.ContainsFunc(r.Results, func(res Result) bool { return res.Outcome == Failed || res.Outcome == Undecided })
+	return slices.ContainsFunc(r.Results, func(res Result) bool {
+		return res.Outcome == Failed || res.Outcome == Undecided
+	})
 }
 
 // unrecorded counts failures of which there is no recording.

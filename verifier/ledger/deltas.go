@@ -66,7 +66,7 @@ func (d *Deltas) add(r, before Result, known bool) {
 	case failed && before.Outcome == Failed:
 		name(&d.UnchangedFailing)
 	case failed:
-		d.Regression = append(d.Regression, Regression{Test: r.Test})
+		d.Regression = append(d.Regression, Regression{Test: r.Test, Topology: r.Topology})
 	case before.Outcome == Failed:
 		name(&d.Fixed)
 	default:
@@ -87,16 +87,21 @@ func (l *Ledger) weigh(run int, compared []place) {
 	adjusted := Holm(p)
 	list := l.Runs[run].Deltas.Regression
 	for i := range list {
-		at := slices.IndexFunc(compared, func(at place) bool { return at.test == list[i].Test })
+		at := slices.IndexFunc(compared, func(p place) bool {
+			return p.test == list[i].Test && p.topology == list[i].Topology
+		})
 		list[i] = weighed[at]
 		list[i].Adjusted = adjusted[at]
-		list[i].conclude(l.Thresholds, len(compared), l.Runs[run], at, compared)
+		infra := slices.ContainsFunc(l.Runs[run].Results, func(r Result) bool {
+			return r.Test == list[i].Test && r.Topology == list[i].Topology && r.infra()
+		})
+		list[i].conclude(l.Thresholds, len(compared), infra)
 	}
 }
 
 // contrast counts the failures of this build and of those before.
 func (l *Ledger) contrast(run int, at place) Regression {
-	out := Regression{Test: at.test}
+	out := Regression{Test: at.test, Topology: at.topology}
 	for i := run; i >= 0; i-- {
 		other := &l.Runs[i]
 		same := i == run || other.build != "" && other.build == l.Runs[run].build
@@ -121,21 +126,21 @@ func (l *Ledger) contrast(run int, at place) Regression {
 	return out
 }
 
-// conclude puts into words what the figures say.
-func (r *Regression) conclude(th Thresholds, tests int, run Run, at int, compared []place) {
-	infra := func(res Result) bool {
-		return res.Test == r.Test && res.Topology == compared[at].topology && res.infra()
-	}
-	counts := fmt.Sprintf("%d of %d runs of this build failed, %d of %d before", r.Failed, r.Runs, r.FailedBefore, r.Before)
+// conclude puts into words what the figures say. infra says that evidence explains
+// the failure.
+func (r *Regression) conclude(th Thresholds, tests int, infra bool) {
+	counts := fmt.Sprintf("%d of %d runs of this build failed, %d of %d before",
+		r.Failed, r.Runs, r.FailedBefore, r.Before)
+	p := fmt.Sprintf("p = %.4f, %.4f for %s", r.P, r.Adjusted, plural(tests, "test", "tests"))
 	switch {
-	case slices.ContainsFunc(run.Results, infra):
+	case infra:
 		r.Says = "infrastructure, by evidence; " + counts
 	case r.Failed < th.MinFailures:
 		r.Says = fmt.Sprintf("%s: no verdict below %d failures", counts, th.MinFailures)
 	case r.Adjusted <= th.Alpha:
 		r.Significant = true
-		r.Says = fmt.Sprintf("%s: hardly chance, p = %.4f, %.4f for %s", counts, r.P, r.Adjusted, plural(tests, "test", "tests"))
+		r.Says = counts + ": hardly chance, " + p
 	default:
-		r.Says = fmt.Sprintf("%s: may be chance, p = %.4f, %.4f for %s", counts, r.P, r.Adjusted, plural(tests, "test", "tests"))
+		r.Says = counts + ": may be chance, " + p
 	}
 }

@@ -223,7 +223,8 @@ func (m *maker) merge(reported, recorded []Result) []Result {
 		return i
 	}
 	slices.SortStableFunc(out, func(a, b Result) int {
-		return cmp.Or(cmp.Compare(order(a.Test), order(b.Test)), cmp.Compare(a.Test, b.Test), cmp.Compare(a.Topology, b.Topology))
+		return cmp.Or(cmp.Compare(order(a.Test), order(b.Test)), cmp.Compare(a.Test, b.Test),
+			cmp.Compare(a.Topology, b.Topology))
 	})
 	return append([]Result{}, out...)
 }
@@ -256,7 +257,8 @@ func buildOf(a About) string {
 // fold makes the tables of the runs.
 func (l *Ledger) fold() {
 	slices.SortStableFunc(l.Runs, func(a, b Run) int {
-		return cmp.Or(a.when.Compare(b.when), cmp.Compare(a.Title, b.Title), cmp.Compare(a.Sources[0].File, b.Sources[0].File))
+		return cmp.Or(a.when.Compare(b.when), cmp.Compare(a.Title, b.Title),
+			cmp.Compare(a.Sources[0].File, b.Sources[0].File))
 	})
 	for i := range l.Runs {
 		l.Runs[i].total()
@@ -346,7 +348,8 @@ func (l *Ledger) assess(t *Test) {
 	since := 0
 	for _, p := range t.points() {
 		run := l.Runs[p.Run]
-		h.trials = append(h.trials, trial{p.Result.Outcome, p.Result.infra(), run.build, p.Result.Topology + "/" + run.Label})
+		where := p.Result.Topology + "/" + run.Label
+		h.trials = append(h.trials, trial{p.Result.Outcome, p.Result.infra(), run.build, where})
 		if t.Since != nil && run.when.Before(t.Since.when()) {
 			since = len(h.trials)
 		}

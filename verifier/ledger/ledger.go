@@ -203,6 +203,7 @@ type Deltas struct {
 // Regression is a test that fails and passed before, and what the statistics say.
 type Regression struct {
 	Test         string  `json:"test"`
+	Topology     string  `json:"topology,omitempty"`
 	FailedBefore int     `json:"failed_before"` // of Before runs of other builds
 	Before       int     `json:"before"`
 	Failed       int     `json:"failed"` // of Runs of this build
