@@ -45,6 +45,7 @@ func Formats() []Format {
 		{"tap", "Test Anything Protocol 14", writeTAP},
 		{"ctrf", "Common Test Report Format", writeCTRF},
 		{"markdown", "for a comment on a pull request", writeMarkdown},
+		{"html", "a timeline to look at: one page, no network", writeHTML},
 	}
 }
 

@@ -53,22 +53,24 @@ type entry struct {
 // collector reads the events of a trace.
 type collector struct {
 	t        *Timeline
-	evidence []uint64 // sorted
+	evidence []uint64 // of violations, sorted
+	doubts   []uint64 // and of doubts and diagnoses
 	objects  map[trace.Object]int
 	types    map[trace.Type]int
 	last     map[trace.Object]json.RawMessage
 	entries  []entry
+	met      bool  // the object of the event had one before
 	held     int   // bytes of details
 	limit    class // details of this class and of dearer ones are held
 }
 
 func micros(d time.Duration) int64 { return d.Microseconds() }
 
-// collect reads all events into the timeline. evidence are the events that the
-// findings name.
-func (t *Timeline) collect(r *trace.Reader, named []uint64) error {
+// collect reads all events into the timeline. evidence and doubts are the events
+// that violations name, and those that doubts and diagnoses do.
+func (t *Timeline) collect(r *trace.Reader, evidence, doubts []uint64) error {
 	c := collector{
-		t: t, evidence: slices.Compact(slices.Sorted(slices.Values(named))), objects: map[trace.Object]int{},
+		t: t, evidence: evidence, doubts: doubts, objects: map[trace.Object]int{},
 		types: map[trace.Type]int{}, last: map[trace.Object]json.RawMessage{}, limit: classBookkeeping,
 	}
 	for e, err := range r.Events(0) {
@@ -92,7 +94,7 @@ func (c *collector) add(e trace.Event) {
 	}
 	x.class, x.flags = c.rate(e, changes)
 	if x.class <= c.limit {
-		x.detail = detailOf(e, before, changes)
+		x.detail = detailOf(e, before, changes, c.met)
 		c.held += len(x.detail)
 	}
 	c.entries = append(c.entries, x)
@@ -134,6 +136,7 @@ func (c *collector) object(e trace.Event) int {
 		return -1
 	}
 	i, known := c.objects[e.Object]
+	c.met = known
 	if !known {
 		i = len(c.t.Objects)
 		c.objects[e.Object] = i
@@ -179,6 +182,10 @@ func (c *collector) rate(e trace.Event, changes []evidence.Change) (class, int) 
 	if _, named := slices.BinarySearch(c.evidence, e.Seq); named {
 		kind = classEvidence
 		flags |= flagEvidence
+	}
+	if _, named := slices.BinarySearch(c.doubts, e.Seq); named {
+		kind = classEvidence
+		flags |= flagDoubt
 	}
 	return kind, flags
 }
@@ -251,13 +258,15 @@ func (c *collector) byWorth() []int {
 
 // distance is how far the nearest evidence is; without any, all are equally far.
 func (c *collector) distance(seq uint64) uint64 {
-	i := sort.Search(len(c.evidence), func(i int) bool { return c.evidence[i] >= seq })
 	best := uint64(1) << 63
-	if i < len(c.evidence) {
-		best = c.evidence[i] - seq
-	}
-	if i > 0 {
-		best = min(best, seq-c.evidence[i-1])
+	for _, named := range [][]uint64{c.evidence, c.doubts} {
+		i := sort.Search(len(named), func(i int) bool { return named[i] >= seq })
+		if i < len(named) {
+			best = min(best, named[i]-seq)
+		}
+		if i > 0 {
+			best = min(best, seq-named[i-1])
+		}
 	}
 	return best
 }
@@ -266,6 +275,7 @@ func (c *collector) distance(seq uint64) uint64 {
 type detail struct {
 	Words   []string    `json:"w"`
 	Version string      `json:"v,omitempty"` // resourceVersion
+	UID     string      `json:"u,omitempty"` // of the object, with its first event
 	Changes [][3]string `json:"c,omitempty"` // path, before, after; "" where it was or is not there
 	More    int         `json:"m,omitempty"` // further changed fields
 	Writers []writer    `json:"by,omitempty"`
@@ -279,14 +289,21 @@ type writer struct {
 	Time        string `json:"time"`
 }
 
-func detailOf(e trace.Event, before json.RawMessage, changes []evidence.Change) json.RawMessage {
+func detailOf(e trace.Event, before json.RawMessage, changes []evidence.Change, met bool) json.RawMessage {
 	d := detail{Words: evidence.Words(e, before), Version: e.ResourceVersion}
+	if !e.Type.IsObject() {
+		changes = evidence.Diff(json.RawMessage("{}"), e.Data) // what the event says
+		d.Words = saying(e.Type, evidence.Members(e.Data), d.Words)
+	}
 	d.Words = d.Words[:min(len(d.Words), linesMax)]
 	changes = slices.DeleteFunc(slices.Clone(changes), func(c evidence.Change) bool {
 		return strings.HasPrefix(c.Path, "metadata.managedFields")
 	})
 	for _, change := range changes[:min(len(changes), fieldsMax)] {
 		d.Changes = append(d.Changes, [3]string{change.Path, cut(change.Before), cut(change.After)})
+	}
+	if !met {
+		d.UID = e.Object.UID
 	}
 	d.More = max(0, len(changes)-fieldsMax)
 	if e.Type.IsObject() && e.Type != trace.Deleted {
@@ -297,6 +314,28 @@ func detailOf(e trace.Event, before json.RawMessage, changes []evidence.Change) 
 		return nil // unreachable: strings and numbers only
 	}
 	return text
+}
+
+// saying puts the telling members of a mark or of a line of a log into words.
+func saying(kind trace.Type, members map[string]json.RawMessage, words []string) []string {
+	var names []string
+	switch kind {
+	case trace.Mark:
+		names = []string{"phase", "name", "side", "note", "spec", "scenario", "outcome"}
+	case "log":
+		names = []string{"level", "msg"}
+	}
+	var parts []string
+	for _, name := range names {
+		var text string
+		if json.Unmarshal(members[name], &text) == nil && text != "" {
+			parts = append(parts, text)
+		}
+	}
+	if len(parts) == 0 {
+		return words
+	}
+	return []string{strings.Join(parts, " · ")}
 }
 
 // cut shortens a value in JSON.

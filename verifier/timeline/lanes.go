@@ -55,10 +55,10 @@ type builder struct {
 	end     int64
 	objects map[trace.Object]int
 	groups  map[string]*Group
-	lanes   map[string]*Lane // by group, section and label
-	going   map[spanKey]int  // index of the span that goes on
-	holder  map[*Lane]string // uid of the object that the lane shows now
-	volumes map[string]string
+	lanes   map[string]*Lane        // by group, section and label
+	going   map[spanKey]int         // index of the span that goes on
+	holder  map[*Lane]string        // uid of the object that the lane shows now
+	volumes map[string][2]string    // volume → group and claim
 	cluster map[trace.Object]string // of objects that say to which cluster they belong
 }
 
@@ -68,8 +68,14 @@ type spanKey struct {
 	of   string
 }
 
-// groupRun is the label of the group for what is about no cluster.
-const groupRun = "Run"
+// clusters is the resource whose objects have a group each.
+const clusters = "clusters.postgresql.cnpg.io"
+
+// The groups of what is about no cluster.
+const (
+	groupRun   = "Run"
+	groupInfra = "Operator and nodes"
+)
 
 func clusterKey(namespace, name string) string { return namespace + "/" + name }
 
@@ -100,10 +106,13 @@ func fields() []trace.Fields {
 func (t *Timeline) lanesOf(r *trace.Reader) (*builder, error) {
 	b := &builder{
 		end: t.Duration, objects: map[trace.Object]int{}, groups: map[string]*Group{}, lanes: map[string]*Lane{},
-		going: map[spanKey]int{}, holder: map[*Lane]string{}, volumes: map[string]string{},
+		going: map[spanKey]int{}, holder: map[*Lane]string{}, volumes: map[string][2]string{},
 		cluster: map[trace.Object]string{},
 	}
 	for i, o := range t.Objects {
+		if o.Resource == clusters && o.Name != "" {
+			b.group(clusterKey(o.Namespace, o.Name)) // so that what comes before it finds it
+		}
 		b.objects[trace.Object{Resource: trace.Resource{Resource: o.Resource}, Namespace: o.Namespace, Name: o.Name,
 			UID: o.UID}] = i
 	}
@@ -137,18 +146,25 @@ func (b *builder) index(o *trace.Object) int {
 func (b *builder) group(label string) *Group {
 	g := b.groups[label]
 	if g == nil {
-		g = &Group{Kind: "cluster", Label: label}
-		if label == groupRun {
-			g.Kind = "run"
+		g = &Group{Kind: kindCluster, Label: label}
+		switch label {
+		case groupRun:
+			g.Kind = kindRun
+		case groupInfra:
+			g.Kind = kindInfra
 		}
 		b.groups[label] = g
 	}
 	return g
 }
 
+func laneKey(group, section, kind, label string) string {
+	return strings.Join([]string{group, section, kind, label}, "\x00")
+}
+
 // lane returns a lane of a group, creating it.
 func (b *builder) lane(group, section, kind, label string) *Lane {
-	key := group + "\x00" + section + "\x00" + kind + "\x00" + label
+	key := laneKey(group, section, kind, label)
 	l := b.lanes[key]
 	if l == nil {
 		l = &Lane{Kind: kind, Label: label, Section: section}
@@ -205,7 +221,7 @@ func (b *builder) observe(c *trace.Change) {
 		b.cluster[*c.Object] = clusterKey(c.Object.Namespace, name)
 	}
 	switch c.Object.Resource.String() {
-	case "clusters.postgresql.cnpg.io":
+	case clusters:
 		b.observeCluster(c)
 	case "pods":
 		b.observePod(c)
@@ -295,7 +311,7 @@ func (b *builder) observePod(c *trace.Change) {
 		b.has(l, c.Object)
 		return
 	case labels.At("app.kubernetes.io/name").String() == "cloudnative-pg":
-		l = b.lane(groupRun, sectionOperator, "instance", c.Object.Name)
+		l = b.lane(groupInfra, sectionOperator, "instance", c.Object.Name)
 	case group != "":
 		l = b.lane(group, sectionInstances, "instance", c.Object.Name)
 	default:
@@ -366,7 +382,7 @@ func (b *builder) observeClaim(c *trace.Change) {
 		return
 	}
 	if volume := c.State.At("spec", "volumeName").String(); volume != "" {
-		b.volumes[volume] = group + "\x00" + c.Object.Name
+		b.volumes[volume] = [2]string{group, c.Object.Name}
 	}
 	l.point("request", now, bytesOf(c.State.At("spec", "resources", "requests", "storage").String()))
 	l.point("capacity", now, bytesOf(c.State.At("status", "capacity", "storage").String()))
@@ -407,11 +423,7 @@ func bytesOf(text string) int64 {
 
 func (b *builder) observeAttachment(c *trace.Change) {
 	volume := c.State.At("spec", "source", "persistentVolumeName").String()
-	group, claim, known := strings.Cut(b.volumes[volume], "\x00")
-	if !known {
-		group, claim = groupRun, cmp.Or(volume, c.Object.Name)
-	}
-	l := b.lane(group, sectionAttachments, "attachment", claim)
+	l := b.lane(groupInfra, sectionAttachments, laneAttachment, cmp.Or(volume, c.Object.Name))
 	l.Stack = true // a volume can be attached to two nodes
 	b.has(l, c.Object)
 	node := c.State.At("spec", "nodeName").String()

@@ -12,7 +12,7 @@ type Timeline struct {
 	Origin   string            `json:"origin"`
 	Proof    map[string]int    `json:"proof"` // streams by what the certificate proves of them
 	Total    uint64            `json:"total"` // events of the trace
-	Objects  []Object          `json:"objects"`
+	Objects  []Object          `json:"-"`     // in the page as columns
 	Types    []string          `json:"types"` // of events
 	Events   Events            `json:"events"`
 	Groups   []Group           `json:"groups"`
@@ -28,14 +28,48 @@ type Timeline struct {
 // Object is one life of one object, with the events that it has. An event that is
 // about a resource as a whole (a gap, a bookmark) has an object without a name.
 type Object struct {
-	Resource  string `json:"r"`
-	Kind      string `json:"k"`
-	Namespace string `json:"ns"`
-	Name      string `json:"n"`
-	UID       string `json:"u"`
-	From      int64  `json:"a"` // first event
-	Ending    int64  `json:"e"` // its deletion began; -1: it did not
-	Until     int64  `json:"b"` // it was gone; -1: it was there at the end
+	Resource  string
+	Kind      string
+	Namespace string
+	Name      string
+	UID       string // in the page with the details of its first event
+	From      int64  // first event
+	Ending    int64  // its deletion began; -1: it did not
+	Until     int64  // it was gone; -1: it was there at the end
+}
+
+// objects are Objects as they stand in a page. Resource, kind and namespace are
+// indices into Words.
+type objects struct {
+	Words     []string `json:"words"`
+	Resource  []int    `json:"r"`
+	Kind      []int    `json:"k"`
+	Namespace []int    `json:"ns"`
+	Name      []string `json:"n"`
+	From      []int64  `json:"a"`
+	Ending    []int64  `json:"e"`
+	Until     []int64  `json:"b"`
+}
+
+func columnsOf(list []Object) objects {
+	var out objects
+	known := map[string]int{}
+	word := func(w string) int {
+		i, ok := known[w]
+		if !ok {
+			i = len(out.Words)
+			known[w] = i
+			out.Words = append(out.Words, w)
+		}
+		return i
+	}
+	for _, o := range list {
+		out.Resource, out.Kind = append(out.Resource, word(o.Resource)), append(out.Kind, word(o.Kind))
+		out.Namespace, out.Name = append(out.Namespace, word(o.Namespace)), append(out.Name, o.Name)
+		out.From, out.Ending = append(out.From, o.From), append(out.Ending, o.Ending)
+		out.Until = append(out.Until, o.Until)
+	}
+	return out
 }
 
 // Events are the events of a trace, a column for each property.
@@ -54,13 +88,21 @@ const (
 	flagInferred    = 1
 	flagWarning     = 2
 	flagBookkeeping = 4
-	flagDetail      = 8 // its details are in the page
-	flagEvidence    = 16
+	flagDetail      = 8  // its details are in the page
+	flagEvidence    = 16 // of a violation
+	flagDoubt       = 32 // of a doubt or a diagnosis
+)
+
+// The kinds of groups, in the order in which they stand.
+const (
+	kindRun     = "run"
+	kindCluster = "cluster"
+	kindInfra   = "infra"
 )
 
 // Group is some lanes under a heading.
 type Group struct {
-	Kind  string `json:"kind"` // run, cluster or cause
+	Kind  string `json:"kind"` // run, cluster or infra
 	Label string `json:"label"`
 	Lanes []Lane `json:"lanes"`
 	Bands []Span `json:"bands"` // drawn through all lanes: what was done to the cluster

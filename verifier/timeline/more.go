@@ -2,14 +2,16 @@ package timeline
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"strings"
 
 	"github.com/hindsight-project/hindsight/recorder/trace"
+	"github.com/hindsight-project/hindsight/verifier/evidence"
 )
 
 func (b *builder) observeLease(c *trace.Change) {
-	l := b.lane(groupRun, sectionOperator, "lease", "lease "+c.Object.Name)
+	l := b.lane(groupInfra, sectionOperator, "lease", "lease "+c.Object.Name)
 	b.has(l, c.Object)
 	holder := c.State.At("spec", "holderIdentity").String()
 	if c.Type == trace.Deleted || holder == "" {
@@ -20,7 +22,7 @@ func (b *builder) observeLease(c *trace.Change) {
 }
 
 func (b *builder) observeNode(c *trace.Change) {
-	l := b.lane(groupRun, sectionNodes, "node", c.Object.Name)
+	l := b.lane(groupInfra, sectionNodes, "node", c.Object.Name)
 	b.has(l, c.Object)
 	ready := condition(c.State, "Ready").At("status").String() == "True"
 	switch cordoned := c.State.At("spec", "unschedulable").Bool(); {
@@ -67,7 +69,7 @@ func (b *builder) observeBackup(c *trace.Change) {
 		group = clusterKey(c.Object.Namespace, name)
 	}
 	if group == "" {
-		group = groupRun
+		group = groupInfra
 	}
 	l := b.lane(group, sectionJobs, "backup", c.Object.Resource.Resource)
 	l.Stack = true
@@ -103,11 +105,11 @@ func (b *builder) observeEvent(c *trace.Change) {
 
 // clusterOf guesses the cluster of what has no label, by its name.
 func (b *builder) clusterOf(namespace, kind, name string) string {
-	best := groupRun
+	best := groupInfra
 	for label := range b.groups {
 		cluster, within := strings.CutPrefix(label, namespace+"/")
 		belongs := name == cluster || strings.HasPrefix(name, cluster+"-") && kind != "Cluster"
-		if within && belongs && (best == groupRun || len(label) > len(best)) {
+		if within && belongs && (best == groupInfra || len(label) > len(best)) {
 			best = label
 		}
 	}
@@ -119,7 +121,10 @@ func (b *builder) observeOther(c *trace.Change) {
 	namespace, name := c.Object.Namespace, c.Object.Name
 	switch kind, _, _ := strings.Cut(string(c.Type), "."); kind {
 	case string(trace.Mark):
-		b.lane(groupRun, sectionRun, laneMarks, "marks")
+		l := b.lane(groupRun, sectionRun, laneMarks, "marks")
+		at := micros(c.Time)
+		text := strings.Join(saying(c.Type, evidence.Members(c.State.JSON()), []string{"mark"}), " ")
+		l.Spans = append(l.Spans, Span{From: at, Until: at, State: stateMarked, Text: text, Seq: c.Seq})
 	case string(trace.Gap), string(trace.Stream):
 		b.lane(groupRun, sectionRun, laneStreams, "recorder")
 	case "sentinel":
@@ -129,7 +134,7 @@ func (b *builder) observeOther(c *trace.Change) {
 		}
 		b.lane(group, sectionData, laneSentinel, "sentinel")
 	case "usage":
-		if group := b.clusterOf(namespace, "", name); group != groupRun && name != "" {
+		if group := b.clusterOf(namespace, "", name); group != groupInfra && name != "" {
 			b.has(b.lane(group, sectionVolumes, "volume", name), c.Object)
 		}
 	case "log":
@@ -143,7 +148,7 @@ func (b *builder) observeOther(c *trace.Change) {
 func (b *builder) onlyCluster() string {
 	only := ""
 	for label, g := range b.groups {
-		if g.Kind != "cluster" {
+		if g.Kind != kindCluster {
 			continue
 		}
 		if only != "" {
@@ -154,8 +159,16 @@ func (b *builder) onlyCluster() string {
 	return only
 }
 
-// finish ends what goes on at the end of the trace.
+// finish ends what goes on at the end of the trace, and gives the attachments to
+// the claims: an attachment may be recorded before the claim that explains it.
 func (b *builder) finish() {
+	for _, l := range slices.Collect(maps.Values(b.lanes)) {
+		if owner, known := b.volumes[l.Label]; known && l.Kind == laneAttachment {
+			*b.lane(owner[0], sectionAttachments, laneAttachment, owner[1]) = *l
+			b.lane(owner[0], sectionAttachments, laneAttachment, owner[1]).Label = owner[1]
+			delete(b.lanes, laneKey(groupInfra, sectionAttachments, laneAttachment, l.Label))
+		}
+	}
 	for _, l := range b.lanes {
 		for i := range l.Spans {
 			if s := &l.Spans[i]; s.Until < 0 {
@@ -165,8 +178,8 @@ func (b *builder) finish() {
 	}
 }
 
-// result returns the groups with their lanes in order: the run first, then the
-// clusters by name.
+// result returns the groups with their lanes in order: the run, the clusters by
+// name, operator and nodes.
 func (b *builder) result() []Group {
 	for key, l := range b.lanes {
 		label, _, _ := strings.Cut(key, "\x00")
@@ -184,7 +197,8 @@ func (b *builder) result() []Group {
 		out = append(out, *g)
 	}
 	slices.SortFunc(out, func(x, y Group) int {
-		return cmp.Or(cmp.Compare(y.Kind, x.Kind), compareNatural(x.Label, y.Label)) // run before cluster
+		rank := func(g Group) int { return slices.Index([]string{kindRun, kindCluster, kindInfra}, g.Kind) }
+		return cmp.Or(cmp.Compare(rank(x), rank(y)), compareNatural(x.Label, y.Label))
 	})
 	return out
 }
@@ -199,6 +213,8 @@ const (
 	laneMarks    = "marks"
 	laneStreams  = "recorder"
 	laneSentinel = "sentinel"
+
+	laneAttachment = "attachment"
 )
 
 // place says of every event in which lane it is drawn: in that of its object,

@@ -8,6 +8,7 @@ import (
 	"embed"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"html/template"
 	"io"
@@ -15,12 +16,12 @@ import (
 	"strings"
 	"time"
 
+	"github.com/hindsight-project/hindsight/recorder/trace"
 	"github.com/hindsight-project/hindsight/verifier/verdict"
 )
 
 const (
 	pageMax   = 2_900_000 // bytes of the page: it has to stay under 3 MB
-	frameMax  = 160_000   // of them for everything but the traces
 	chunkSize = 1024      // events whose details are compressed together, and decoded when one is asked for
 	tableMax  = 500       // rows of a table of the page
 )
@@ -31,9 +32,33 @@ var files embed.FS
 // scripts are the parts of the page's program, in the order in which they stand.
 var scripts = []string{"data.js", "model.js", "theme.js", "draw.js", "panel.js", "view.js", "input.js", "main.js"}
 
-// Write writes the page of a run. traces are the timelines of its traces, in the
-// same order.
-func Write(w io.Writer, run verdict.Run, traces []Timeline) error {
+// Write writes the page of a run. Its traces are opened by open, by their File; the
+// readers are closed again.
+func Write(w io.Writer, run verdict.Run, open func(file string) (*trace.Reader, error)) error {
+	var traces []Timeline
+	for _, v := range run.Traces {
+		t, err := openAndRead(v, open)
+		if err != nil {
+			return fmt.Errorf("draw %s: %w", v.File, err)
+		}
+		traces = append(traces, t)
+	}
+	return write(w, run, traces)
+}
+
+func openAndRead(v verdict.Trace, open func(string) (*trace.Reader, error)) (t Timeline, err error) {
+	if v.Error != "" {
+		return Read(nil, v)
+	}
+	r, err := open(v.File)
+	if err != nil {
+		return t, err
+	}
+	defer func() { err = errors.Join(err, r.Close()) }()
+	return Read(r, v)
+}
+
+func write(w io.Writer, run verdict.Run, traces []Timeline) error {
 	script, err := program()
 	if err != nil {
 		return err
@@ -50,17 +75,21 @@ func Write(w io.Writer, run verdict.Run, traces []Timeline) error {
 	if err != nil {
 		return err
 	}
-	var total int
-	for _, t := range traces {
-		total += len(t.Events.Seq)
-	}
 	content := content{
 		Policy: "default-src 'none'; base-uri 'none'; form-action 'none'; script-src '" + digest(script) +
 			"'; style-src '" + digest(string(style)) + "'",
 		Script: template.JS(script), Style: template.CSS(style), Run: run, Traces: traces,
 	}
+	var frame counter // the page without the data, tables included
+	if err := page.Execute(&frame, content); err != nil {
+		return err
+	}
+	var total int
 	for _, t := range traces {
-		share := pageMax - frameMax
+		total += len(t.Events.Seq)
+	}
+	for _, t := range traces {
+		share := max(0, pageMax-int(frame))
 		if total > 0 {
 			share = int(int64(share) * int64(len(t.Events.Seq)) / int64(total))
 		}
@@ -71,6 +100,14 @@ func Write(w io.Writer, run verdict.Run, traces []Timeline) error {
 		content.Data = append(content.Data, packed)
 	}
 	return page.Execute(w, content)
+}
+
+// counter counts what is written.
+type counter int
+
+func (c *counter) Write(text []byte) (int, error) {
+	*c += counter(len(text))
+	return len(text), nil
 }
 
 // program joins the scripts in a function of their own.
@@ -131,7 +168,7 @@ func (t Timeline) byWorth() []int {
 	var order []int
 	distance := make([]int, len(t.details))
 	near := func(i int, last *int) {
-		if t.Events.Flags[i]&flagEvidence != 0 {
+		if t.Events.Flags[i]&(flagEvidence|flagDoubt) != 0 {
 			*last = i
 		}
 		if *last >= 0 {
@@ -153,7 +190,7 @@ func (t Timeline) byWorth() []int {
 	}
 	worth := func(i int) int { // of a trace with writes, most of the details are those
 		switch kind := t.Types[t.Events.Type[i]]; {
-		case t.Events.Flags[i]&flagEvidence != 0:
+		case t.Events.Flags[i]&(flagEvidence|flagDoubt) != 0:
 			return 0
 		case t.Events.Flags[i]&flagBookkeeping != 0:
 			return 3
@@ -184,8 +221,9 @@ func (t Timeline) packWith(details []json.RawMessage) (p packed, size int, err e
 	}
 	main, err := json.Marshal(struct {
 		Timeline
-		Chunk int `json:"chunk"`
-	}{t, chunkSize})
+		Objects objects `json:"objects"`
+		Chunk   int     `json:"chunk"`
+	}{t, columnsOf(t.Objects), chunkSize})
 	if err != nil {
 		return p, 0, err
 	}
@@ -229,6 +267,7 @@ var functions = template.FuncMap{
 	"upper":  func(v any) string { return strings.ToUpper(fmt.Sprint(v)) },
 	"since":  func(us int64) string { return "+" + time.Duration(us*1000).Round(time.Millisecond).String() },
 	"phases": phases,
+	"safe":   func(base64 string) template.HTML { return template.HTML(base64) }, // of our own making
 	"rows": func(list []Finding) []Finding {
 		return list[:min(len(list), tableMax)]
 	},

@@ -23,7 +23,8 @@ func Read(r *trace.Reader, v verdict.Trace) (Timeline, error) {
 	for _, s := range certificate.Streams {
 		t.Proof[s.Proof]++
 	}
-	if err := t.collect(r, named(v)); err != nil {
+	evidence, doubts := named(v)
+	if err := t.collect(r, evidence, doubts); err != nil {
 		return t, err
 	}
 	b, err := t.lanesOf(r)
@@ -41,24 +42,23 @@ func Read(r *trace.Reader, v verdict.Trace) (Timeline, error) {
 	return t, nil
 }
 
-// named are the events that findings, doubts and diagnoses rest on.
-func named(v verdict.Trace) []uint64 {
-	var all []uint64
+// named are the events that violations rest on, and those that doubts and
+// diagnoses rest on, each sorted.
+func named(v verdict.Trace) (evidence, doubts []uint64) {
 	for _, d := range v.Diagnoses {
-		all = append(all, d.Seq...)
+		doubts = append(doubts, d.Seq...)
 	}
 	for _, p := range v.Policies {
 		for _, f := range p.Findings {
-			all = append(all, f.Seq...)
-			for _, e := range f.Events {
-				all = append(all, e.Seq)
-			}
+			evidence = append(evidence, f.Seq...)
 		}
 		for _, u := range p.Unknowns {
-			all = append(all, u.Seq...)
+			doubts = append(doubts, u.Seq...)
 		}
 	}
-	return all
+	slices.Sort(evidence)
+	slices.Sort(doubts)
+	return slices.Compact(evidence), slices.Compact(doubts)
 }
 
 // clock returns when an event was recorded, in µs; the events of the page are
@@ -75,7 +75,7 @@ func (t *Timeline) clock() func(seq uint64) int64 {
 	return func(seq uint64) int64 {
 		i := sort.Search(len(seqs), func(i int) bool { return seqs[i] >= seq })
 		if i == len(seqs) {
-			return slices.Max(append(times, 0))
+			return now
 		}
 		return times[i]
 	}
