@@ -169,9 +169,7 @@ func evaluate(t *testing.T, path string, names ...string) policy.Judgement {
 	}
 	inputs := make([]policy.Document, len(documents))
 	for i, d := range documents {
-		if inputs[i], err = policy.NewDocument(d.View, d.Entity, d.Value); err != nil {
-			t.Fatal(err)
-		}
+		inputs[i] = policy.Document{View: d.View, Entity: d.Entity, Input: d.Content}
 	}
 	judgements, err := loaded().Evaluate(context.Background(), inputs)
 	if err != nil {

@@ -82,8 +82,8 @@ func TestTheMachineAgreesWithOPA(t *testing.T) {
 				if p.View != d.View {
 					continue
 				}
-				agree(t, set, p, queries[p.ID], d.Entity, d.Value)
-				agree(t, set, p, queries[p.ID], d.Entity, disturbed(random, d.Value))
+				agree(t, set, p, queries[p.ID], d.Entity, d.Value())
+				agree(t, set, p, queries[p.ID], d.Entity, disturbed(random, d.Value()))
 			}
 		}
 	}

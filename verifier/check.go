@@ -8,8 +8,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/hindsight-project/hindsight/policies"
 	"github.com/hindsight-project/hindsight/recorder/trace"
@@ -165,18 +168,19 @@ func checkFile(ctx context.Context, t *verdict.Trace, o Options, set *policy.Set
 	}
 	run, certificate := r.Run(), r.Certificate()
 	t.Run, t.Certificate, t.Assumptions = &run, &certificate, assumptions(certificate)
-	all, err := views.Project(r, slices.Concat(set.Views(), story.Views()))
+	projected, err := views.Read(r, slices.Concat(set.Views(), story.Views()))
 	if err != nil {
 		return err
 	}
-	if t.Story, err = story.Of(r, all); err != nil {
-		return err
-	}
-	projected := slices.DeleteFunc(all, func(d views.Document) bool { return !slices.Contains(set.Views(), d.View) })
-	judged, err := judge(ctx, projected, set)
+	told, err := story.New(r)
 	if err != nil {
 		return err
 	}
+	judged, documents, err := judge(ctx, projected, set, told.Add)
+	if err != nil {
+		return err
+	}
+	t.Story = told.Story(certificate)
 	t.Policies, t.Diagnoses, t.Undiagnosed = judged.Policies, judged.Diagnoses, judged.Undiagnosed
 	if err := demand(r, set, t.Policies, slices.Concat(o.Only, o.Require)); err != nil {
 		return err
@@ -184,7 +188,7 @@ func checkFile(ctx context.Context, t *verdict.Trace, o Options, set *policy.Set
 	t.Identify()
 	t.Fold()
 	t.Diagnose()
-	explainer := explainer{set: set, documents: projected, certificate: certificate}
+	explainer := explainer{set: set, documents: documents, certificate: certificate}
 	if err := explainer.explain(ctx, r, t.Policies); err != nil {
 		return err
 	}
@@ -194,15 +198,33 @@ func checkFile(ctx context.Context, t *verdict.Trace, o Options, set *policy.Set
 	return nil
 }
 
-// judge asks the policies about the documents.
-func judge(ctx context.Context, projected []views.Document, set *policy.Set) (judged policy.Judgement, err error) {
-	docs := make([]policy.Document, len(projected))
-	for i, d := range projected {
-		if docs[i], err = policy.NewDocument(d.View, d.Entity, d.Value); err != nil {
-			return policy.Judgement{}, err
-		}
+// judge asks the policies about the documents, one part of the trace at a time on
+// each processor. Whoever else is interested is shown each part.
+func judge(
+	ctx context.Context, projected *views.Projection, set *policy.Set, show func([]views.Document),
+) (policy.Judgement, *archive, error) {
+	judging, documents := set.Begin(), newArchive(projected)
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(runtime.GOMAXPROCS(0))
+	for part := range projected.Parts() {
+		group.Go(func() error {
+			made, err := projected.Part(part)
+			if err != nil {
+				return err
+			}
+			documents.enter(part, made)
+			show(made)
+			docs := make([]policy.Document, len(made))
+			for i, d := range made {
+				docs[i] = policy.Document{View: d.View, Entity: d.Entity, Input: d.Content}
+			}
+			return judging.Add(ctx, part, docs)
+		})
 	}
-	return set.Evaluate(ctx, docs)
+	if err := group.Wait(); err != nil {
+		return policy.Judgement{}, nil, err
+	}
+	return judging.End(), documents, nil
 }
 
 // distrust takes back what was held on a recording that contradicts itself.

@@ -263,7 +263,7 @@ func lostGroups(t *testing.T, file string) map[string]string {
 	}
 	out := map[string]string{}
 	for _, d := range documents {
-		for _, group := range d.Value["lost"].([]any) {
+		for _, group := range d.Value()["lost"].([]any) {
 			g := group.(map[string]any)
 			out[g["standby"].(string)] += g["elements"].(string)
 		}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/hindsight-project/hindsight/recorder/trace"
 	"github.com/hindsight-project/hindsight/verifier/evidence"
+	"github.com/hindsight-project/hindsight/verifier/machine"
 	"github.com/hindsight-project/hindsight/verifier/policy"
 	"github.com/hindsight-project/hindsight/verifier/slice"
 	"github.com/hindsight-project/hindsight/verifier/verdict"
@@ -35,7 +36,7 @@ const (
 // explainer adds to findings what a reader needs to believe them.
 type explainer struct {
 	set         *policy.Set
-	documents   []views.Document
+	documents   *archive
 	certificate trace.Certificate
 }
 
@@ -68,24 +69,16 @@ func first(findings []verdict.Finding, n int) func(func(*verdict.Finding) bool) 
 	}
 }
 
-// source returns the document in which the policy finds f. Where an entity has
-// one document, it is that.
-func (x explainer) source(ctx context.Context, p *policy.Policy, f verdict.Finding) (map[string]any, error) {
-	var values []map[string]any
-	for _, d := range x.documents {
-		if d.View == p.View && d.Entity == f.Entity {
-			values = append(values, d.Value)
-		}
+// source returns the document in which the policy finds f.
+func (x explainer) source(p *policy.Policy, f verdict.Finding) (map[string]any, error) {
+	d, ok, err := x.documents.document(p.View, f.Entity)
+	if err != nil {
+		return nil, err
 	}
-	if len(values) == 1 {
-		return values[0], nil
+	if !ok {
+		return nil, fmt.Errorf("policy %s no longer finds %s", p.ID, f.ID)
 	}
-	for _, value := range values {
-		if found, err := x.ask(ctx, x.set, p, f.Entity, value); err == nil && among(found, f) {
-			return value, nil
-		}
-	}
-	return nil, fmt.Errorf("policy %s no longer finds %s", p.ID, f.ID)
+	return d.Value(), nil
 }
 
 func (x explainer) ask(
@@ -105,7 +98,7 @@ func among(list []verdict.Finding, f verdict.Finding) bool {
 // question asks the policy again, about less and with another threshold. What
 // cannot be explained stays a finding without explanation.
 func (x explainer) question(ctx context.Context, p *policy.Policy, f *verdict.Finding, budget int) error {
-	value, err := x.source(ctx, p, *f)
+	value, err := x.source(p, *f)
 	if err != nil {
 		return ctx.Err()
 	}
@@ -229,7 +222,10 @@ func (x explainer) illustrate(r *trace.Reader, judged []verdict.Policy) error {
 	if err != nil {
 		return err
 	}
-	windows := x.windows()
+	windows, err := x.windows(judged)
+	if err != nil {
+		return err
+	}
 	each(func(f *verdict.Finding) {
 		for _, seq := range shown(*f) {
 			if e, ok := events[seq]; ok {
@@ -261,14 +257,21 @@ func shown(f verdict.Finding) []uint64 {
 	return out
 }
 
-// windows lists what interrupted each cluster, as the documents say, and under
-// "" the gaps of the recording.
-func (x explainer) windows() map[string][]verdict.Window {
+// windows lists what interrupted each cluster with findings, as the documents
+// say, and under "" the gaps of the recording.
+func (x explainer) windows(judged []verdict.Policy) (map[string][]verdict.Window, error) {
 	out := map[string][]verdict.Window{}
-	for _, d := range x.documents {
-		list, _ := d.Value["disruptions"].([]any)
-		for _, element := range list {
-			out[verdict.ClusterOf(d.Entity)] = append(out[verdict.ClusterOf(d.Entity)], x.disruption(element))
+	for i := range judged {
+		for f := range first(judged[i].Findings, illustrated) {
+			cluster := verdict.ClusterOf(f.Entity)
+			if _, known := out[cluster]; known {
+				continue
+			}
+			documents, err := x.documents.of(cluster)
+			if err != nil {
+				return nil, err
+			}
+			out[cluster] = x.disruptions(documents)
 		}
 	}
 	for _, g := range x.certificate.Gaps {
@@ -276,6 +279,23 @@ func (x explainer) windows() map[string][]verdict.Window {
 			Kind: verdict.WindowGap, Text: subject(g.Resource, g.Namespace) + " not seen",
 			From: int64(g.NotBefore), Until: int64(g.NotAfter), Seq: g.FirstSeq,
 		})
+	}
+	return out, nil
+}
+
+// disruptions lists what documents say that interrupted their cluster.
+func (x explainer) disruptions(documents []views.Document) []verdict.Window {
+	out := []verdict.Window{}
+	for _, d := range documents {
+		list, _ := d.Content.Get("disruptions").(*machine.Array)
+		if list == nil {
+			continue
+		}
+		for _, element := range list.Elems() {
+			if w := x.disruption(machine.JSON(element)); !slices.Contains(out, w) {
+				out = append(out, w)
+			}
+		}
 	}
 	return out
 }

@@ -47,11 +47,11 @@ func Repro(ctx context.Context, path string, o Options, id string, whole bool) (
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, r.Close()) }()
-	projected, err := views.Project(r, set.Views())
+	projected, err := views.Read(r, set.Views())
 	if err != nil {
 		return nil, err
 	}
-	judged, err := judge(ctx, projected, set)
+	judged, documents, err := judge(ctx, projected, set, func([]views.Document) {})
 	if err != nil {
 		return nil, err
 	}
@@ -61,8 +61,8 @@ func Repro(ctx context.Context, path string, o Options, id string, whole bool) (
 	if err != nil {
 		return nil, err
 	}
-	x := explainer{set: set, documents: projected}
-	value, err := x.source(ctx, p, f)
+	x := explainer{set: set, documents: documents}
+	value, err := x.source(p, f)
 	if err != nil {
 		return nil, err
 	}

@@ -77,7 +77,7 @@ func resumptions(r *trace.Reader) ([]int, error) {
 			} `json:"disruptions"`
 			Progress []struct{ Seq uint64 } `json:"progress"`
 		}
-		text, err := json.Marshal(d.Value)
+		text, err := json.Marshal(d.Value())
 		if err == nil {
 			err = json.Unmarshal(text, &operation)
 		}

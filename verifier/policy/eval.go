@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"runtime"
 	"slices"
+	"sync"
 
 	"golang.org/x/sync/errgroup"
 
@@ -31,14 +32,6 @@ func NewDocument(view, entity string, value map[string]any) (Document, error) {
 	return Document{View: view, Entity: entity, Input: input}, nil
 }
 
-// task is one evaluation; its result has a place of its own, so that the order
-// of the results does not depend on which evaluation ends first.
-type task struct {
-	policy *Policy
-	doc    *Document
-	result *result
-}
-
 // Judgement is what all policies of a set say about the documents of a trace.
 type Judgement struct {
 	Policies    []verdict.Policy    // sorted by id, the entities in them by name
@@ -46,70 +39,93 @@ type Judgement struct {
 	Undiagnosed []verdict.Failure   // diagnoses that failed
 }
 
-// Evaluate asks every policy of the set about the documents. The error is about
-// the evaluation as a whole, such as a context that was cancelled; the failure of
-// one policy is its verdict.
-func (s *Set) Evaluate(ctx context.Context, docs []Document) (Judgement, error) {
-	var out Judgement
-	var tasks []task
-	for _, p := range s.Policies {
+// said is what a policy says about one document.
+type said struct {
+	part, number int // of the document
+	entity       string
+	result
+}
+
+// Judging collects what the policies of a set say about the documents of a trace,
+// part by part, so that the documents need not be there together.
+type Judging struct {
+	set  *Set
+	lock sync.Mutex
+	said map[*Policy][]said
+}
+
+// Begin begins to judge a trace.
+func (s *Set) Begin() *Judging { return &Judging{set: s, said: map[*Policy][]said{}} }
+
+// Add asks every policy about the documents of a part. It may be called from
+// several goroutines; the result does not depend on which is quicker. The error is
+// that of a context that was cancelled; the failure of one policy is its verdict.
+func (j *Judging) Add(ctx context.Context, part int, docs []Document) error {
+	for _, p := range j.set.Policies {
+		var all []said
 		for i := range docs {
-			if docs[i].View == p.View {
-				tasks = append(tasks, task{policy: p, doc: &docs[i], result: &result{}})
+			if docs[i].View != p.View {
+				continue
 			}
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			all = append(all, said{part, i, docs[i].Entity, j.set.evaluate(ctx, p, &docs[i])})
+		}
+		if len(all) > 0 {
+			j.lock.Lock()
+			j.said[p] = append(j.said[p], all...)
+			j.lock.Unlock()
 		}
 	}
-	if err := s.runTasks(ctx, tasks); err != nil {
-		return out, err
-	}
-	for _, p := range s.Policies {
-		n := 0
-		for n < len(tasks) && tasks[n].policy == p {
-			n++
-		}
+	return nil
+}
+
+// End returns what all have said.
+func (j *Judging) End() Judgement {
+	var out Judgement
+	for _, p := range j.set.Policies {
+		all := j.said[p]
+		slices.SortFunc(all, func(a, b said) int {
+			return cmp.Or(cmp.Compare(a.entity, b.entity), cmp.Compare(a.part, b.part), cmp.Compare(a.number, b.number))
+		})
 		if p.IsDiagnosis() {
-			out.diagnose(p, tasks[:n])
+			out.diagnose(p, all)
 		} else {
-			out.Policies = append(out.Policies, p.judge(tasks[:n]))
+			out.Policies = append(out.Policies, p.judge(all))
 		}
-		tasks = tasks[n:]
 	}
 	slices.SortStableFunc(out.Diagnoses, func(a, b verdict.Diagnosis) int {
 		return cmp.Or(cmp.Compare(a.From, b.From), cmp.Compare(a.Until, b.Until), cmp.Compare(a.Policy, b.Policy),
 			cmp.Compare(a.Entity, b.Entity), slices.Compare(a.Seq, b.Seq))
 	})
-	return out, nil
+	return out
+}
+
+// Evaluate asks every policy of the set about the documents.
+func (s *Set) Evaluate(ctx context.Context, docs []Document) (Judgement, error) {
+	j := s.Begin()
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(runtime.GOMAXPROCS(0))
+	for i := range docs {
+		group.Go(func() error { return j.Add(ctx, i, docs[i:i+1]) })
+	}
+	if err := group.Wait(); err != nil {
+		return Judgement{}, err
+	}
+	return j.End(), nil
 }
 
 // diagnose adds the causes that one policy names.
-func (j *Judgement) diagnose(p *Policy, tasks []task) {
-	for _, t := range tasks {
-		if err := t.result.err; err != nil {
-			j.Undiagnosed = append(j.Undiagnosed, verdict.Failure{Entity: t.doc.Entity, Text: err.Error()})
+func (j *Judgement) diagnose(p *Policy, all []said) {
+	for _, d := range all {
+		if d.err != nil {
+			j.Undiagnosed = append(j.Undiagnosed, verdict.Failure{Entity: d.entity, Text: d.err.Error()})
 		}
-		for _, b := range t.result.blame {
-			j.Diagnoses = append(j.Diagnoses, verdict.Diagnosis{Blame: b.Blame, Title: p.Title, Entity: t.doc.Entity})
+		for _, b := range d.blame {
+			j.Diagnoses = append(j.Diagnoses, verdict.Diagnosis{Blame: b.Blame, Title: p.Title, Entity: d.entity})
 		}
 	}
-}
-
-// runTasks spreads the tasks over the processors.
-func (s *Set) runTasks(ctx context.Context, tasks []task) error {
-	const chunk = 16 // evaluations; one takes about 10 µs, starting a goroutine 1 µs
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(runtime.GOMAXPROCS(0))
-	for part := range slices.Chunk(tasks, chunk) {
-		group.Go(func() error {
-			for _, t := range part {
-				if err := ctx.Err(); err != nil {
-					return err
-				}
-				*t.result = s.evaluate(ctx, t.policy, t.doc)
-			}
-			return nil
-		})
-	}
-	return group.Wait()
 }
 
 // evaluate asks one policy about one document. Whatever goes wrong is the
@@ -157,44 +173,42 @@ func (s *Set) Answer(ctx context.Context, p *Policy, doc Document) (found *machi
 }
 
 // judge turns the results of one policy into its judgement.
-func (p *Policy) judge(tasks []task) verdict.Policy {
+func (p *Policy) judge(all []said) verdict.Policy {
 	out := verdict.Policy{
 		ID: p.ID, Title: p.Title, Promise: p.Promise, Requirement: p.Requirement, Severity: p.Severity,
 		View: p.View, Demand: p.Demand, Demanded: p.Demand == verdict.DemandAlways,
 		ExercisedMin: p.ExercisedMin, ExercisedIn: p.ExercisedIn, File: p.File, Line: p.Line,
 	}
-	slices.SortStableFunc(tasks, func(a, b task) int { return cmp.Compare(a.doc.Entity, b.doc.Entity) })
-	for len(tasks) > 0 {
-		name, n := tasks[0].doc.Entity, 1
-		for n < len(tasks) && tasks[n].doc.Entity == name {
+	for len(all) > 0 {
+		name, n := all[0].entity, 1
+		for n < len(all) && all[n].entity == name {
 			n++
 		}
-		p.judgeEntity(&out, name, tasks[:n])
-		tasks = tasks[n:]
+		p.judgeEntity(&out, name, all[:n])
+		all = all[n:]
 	}
 	out.Judge()
 	return out
 }
 
 // judgeEntity adds what the documents of one entity gave.
-func (p *Policy) judgeEntity(out *verdict.Policy, name string, tasks []task) {
+func (p *Policy) judgeEntity(out *verdict.Policy, name string, all []said) {
 	entity := verdict.Entity{Entity: name}
 	violations, unknowns, failures := len(out.Findings), len(out.Unknowns), len(out.Errors)
-	for _, t := range tasks {
-		r := t.result
-		if r.err != nil {
-			out.Errors = append(out.Errors, verdict.Failure{Entity: name, Text: r.err.Error()})
+	for _, d := range all {
+		if d.err != nil {
+			out.Errors = append(out.Errors, verdict.Failure{Entity: name, Text: d.err.Error()})
 			continue
 		}
-		for _, f := range r.findings {
-			f.Blame = blameFor(r.blame, f.Code)
+		for _, f := range d.findings {
+			f.Blame = blameFor(d.blame, f.Code)
 			out.Findings = append(out.Findings, f)
 		}
-		out.Unknowns = append(out.Unknowns, r.unknowns...)
-		entity.Exercised += r.exercised
-		entity.Disrupted += r.disrupted
+		out.Unknowns = append(out.Unknowns, d.unknowns...)
+		entity.Exercised += d.exercised
+		entity.Disrupted += d.disrupted
 	}
-	entity.Reached = len(tasks)
+	entity.Reached = len(all)
 	met := out.Meets(entity)
 	entity.Judge(len(out.Findings)-violations, len(out.Unknowns)-unknowns, len(out.Errors)-failures, met)
 	out.Entities = append(out.Entities, entity)

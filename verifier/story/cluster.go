@@ -120,15 +120,6 @@ func spanning(m verdict.Moment, o object, ended bool, until int64) verdict.Momen
 // operation, which knows the sizes; the episode knows from what they follow.
 func (t *teller) episode(e, c document) {
 	kind := e.text("kind")
-	if kind == KindGrowth {
-		begin := uint64(e.at("begin").number("seq"))
-		for i := range t.story.Moments {
-			if m := &t.story.Moments[i]; m.Kind == KindGrowth && m.Seq == begin {
-				m.Cause = e.text("caused_by")
-			}
-		}
-		return
-	}
 	t.add(spanning(verdict.Moment{
 		Kind: kind, Cluster: verdict.ClusterOf(e.entity), Entity: e.entity, Cause: e.text("caused_by"),
 		Text: t.did(kind, e, c),

@@ -1,12 +1,12 @@
 package story
 
 import (
-	"encoding/json"
+	"github.com/hindsight-project/hindsight/verifier/machine"
 )
 
 // object is a part of a document of a view. What is absent, or of another type,
 // reads as zero.
-type object map[string]any
+type object struct{ content *machine.Object }
 
 // document is one document of a view.
 type document struct {
@@ -14,39 +14,60 @@ type document struct {
 	object
 }
 
+func (o object) value(key string) machine.Value {
+	if o.content == nil {
+		return nil
+	}
+	return o.content.Get(key)
+}
+
 func (o object) text(key string) string {
-	s, _ := o[key].(string)
+	s, _ := o.value(key).(string)
 	return s
 }
 
 func (o object) truth(key string) bool {
-	b, _ := o[key].(bool)
+	b, _ := o.value(key).(bool)
 	return b
 }
 
 func (o object) number(key string) int64 {
-	n, _ := o[key].(json.Number)
-	i, _ := n.Int64() // a view has integers only
-	return i
+	n, _ := o.value(key).(int64) // a view has integers only
+	return n
 }
 
 // at returns a part by its key.
 func (o object) at(key string) object {
-	m, _ := o[key].(map[string]any)
-	return m
+	part, _ := o.value(key).(*machine.Object)
+	return object{part}
+}
+
+// elements returns a list.
+func (o object) elements(key string) []machine.Value {
+	if list, ok := o.value(key).(*machine.Array); ok {
+		return list.Elems()
+	}
+	return nil
 }
 
 // list returns the objects of a list.
 func (o object) list(key string) []object {
-	elements, _ := o[key].([]any)
-	out := make([]object, 0, len(elements))
-	for _, e := range elements {
-		if m, ok := e.(map[string]any); ok {
-			out = append(out, m)
+	var out []object
+	for _, e := range o.elements(key) {
+		if part, ok := e.(*machine.Object); ok {
+			out = append(out, object{part})
 		}
 	}
 	return out
 }
 
 // texts returns the strings of a list.
-func (o object) texts(key string) []string { return texts(o[key]) }
+func (o object) texts(key string) []string {
+	var out []string
+	for _, e := range o.elements(key) {
+		if s, ok := e.(string); ok {
+			out = append(out, s)
+		}
+	}
+	return out
+}

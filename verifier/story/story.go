@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/hindsight-project/hindsight/recorder/trace"
 	"github.com/hindsight-project/hindsight/verifier/verdict"
@@ -30,42 +31,119 @@ func Views() []string { return []string{"cluster", "episode", "operation", "stor
 // Of tells the story of a trace. Documents of other views are passed over, and
 // what a missing view would tell is left out.
 func Of(r *trace.Reader, documents []views.Document) (*verdict.Story, error) {
-	t := teller{notes: map[int64]string{}}
-	t.story = verdict.Story{Setup: []string{}, Asked: []string{}, Moments: []verdict.Moment{}}
-	t.command(r.Run())
-	if err := t.marks(r); err != nil {
+	t, err := New(r)
+	if err != nil {
 		return nil, err
 	}
+	t.Add(documents)
+	return t.Story(r.Certificate()), nil
+}
+
+// Teller collects the story, part by part. What concerns one cluster is in one part.
+type Teller struct {
+	notes map[int64]string // what marks said besides, by their seq
+	begin teller           // what marks say
+
+	lock     sync.Mutex
+	clusters []chapter
+	growths  []chapter
+	episodes []chapter
+	suite    teller
+}
+
+// chapter is what the story says of one document.
+type chapter struct {
+	entity  string
+	setup   []string
+	moments []verdict.Moment
+}
+
+// New begins a story with what marks say.
+func New(r *trace.Reader) (*Teller, error) {
+	t := &Teller{notes: map[int64]string{}}
+	t.begin.notes, t.suite.notes = t.notes, t.notes
+	t.begin.command(r.Run())
+	return t, t.begin.marks(r)
+}
+
+// Add takes in the documents of one part. It may be called from several goroutines.
+func (t *Teller) Add(documents []views.Document) {
 	byView := map[string][]document{}
 	clusters := map[string]document{}
 	for _, d := range documents {
-		doc := document{d.Entity, d.Value}
+		doc := document{d.Entity, object{d.Content}}
 		byView[d.View] = append(byView[d.View], doc)
 		if d.View == "cluster" {
 			clusters[d.Entity] = doc
 		}
 	}
+	var told, grown, done []chapter
 	for _, c := range byView["cluster"] {
-		t.setup(c, byView["storage"])
-		t.phases(c)
+		told = append(told, t.chapter(c, func(x *teller) {
+			x.setup(c, byView["storage"])
+			x.phases(c)
+		}))
 	}
 	for _, o := range byView["operation"] {
-		t.growth(o)
+		grown = append(grown, t.chapter(o, func(x *teller) { x.growth(o) }))
 	}
 	for _, e := range byView["episode"] {
-		t.episode(e, clusters[verdict.ClusterOf(e.entity)])
+		if e.text("kind") == KindGrowth {
+			giveCause(grown, e)
+			continue
+		}
+		done = append(done, t.chapter(e, func(x *teller) { x.episode(e, clusters[verdict.ClusterOf(e.entity)]) }))
 	}
+	t.lock.Lock()
+	defer t.lock.Unlock()
+	t.clusters, t.growths = append(t.clusters, told...), append(t.growths, grown...)
+	t.episodes = append(t.episodes, done...)
 	for _, s := range byView["suite"] {
-		t.specs(s)
+		t.suite.specs(s)
 	}
-	t.gaps(r.Certificate())
-	slices.SortStableFunc(t.story.Moments, func(a, b verdict.Moment) int {
-		return cmp.Or(cmp.Compare(a.From, b.From), cmp.Compare(a.Seq, b.Seq))
-	})
-	return &t.story, nil
 }
 
-// teller collects the story. notes are what marks said besides, by their seq.
+// chapter is what one document tells.
+func (t *Teller) chapter(d document, tell func(*teller)) chapter {
+	x := teller{notes: t.notes}
+	tell(&x)
+	return chapter{d.entity, x.story.Setup, x.story.Moments}
+}
+
+// giveCause notes from what an expansion follows, which its episode knows.
+func giveCause(growths []chapter, e document) {
+	begin := uint64(e.at("begin").number("seq"))
+	for _, g := range growths {
+		for i := range g.moments {
+			if g.moments[i].Seq == begin {
+				g.moments[i].Cause = e.text("caused_by")
+			}
+		}
+	}
+}
+
+// Story returns the story.
+func (t *Teller) Story(certificate trace.Certificate) *verdict.Story {
+	s := verdict.Story{Setup: []string{}, Asked: []string{}, Moments: []verdict.Moment{}}
+	s.Asked = append(append(s.Asked, t.begin.story.Asked...), t.suite.story.Asked...)
+	s.Moments = append(s.Moments, t.begin.story.Moments...)
+	for _, list := range [][]chapter{t.clusters, t.growths, t.episodes} {
+		slices.SortStableFunc(list, func(a, b chapter) int { return cmp.Compare(a.entity, b.entity) })
+		for _, c := range list {
+			s.Setup, s.Moments = append(s.Setup, c.setup...), append(s.Moments, c.moments...)
+		}
+	}
+	s.Moments = append(s.Moments, t.suite.story.Moments...)
+	var last teller
+	last.gaps(certificate)
+	s.Moments = append(s.Moments, last.story.Moments...)
+	slices.SortStableFunc(s.Moments, func(a, b verdict.Moment) int {
+		return cmp.Or(cmp.Compare(a.From, b.From), cmp.Compare(a.Seq, b.Seq))
+	})
+	return &s
+}
+
+// teller tells one part of the story. notes are what marks said besides, by their seq.
 type teller struct {
 	story verdict.Story
 	notes map[int64]string

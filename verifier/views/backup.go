@@ -265,8 +265,8 @@ func (h *history) emptyBackup(kind, namespace, name string, from, left moment) b
 
 // surround adds what the cluster, its Events and its claims were like.
 func (h *history) surround(d *backupDocument, about map[string]bool) {
-	for _, e := range h.signals {
-		if e.namespace == d.Namespace && about[e.kind+"/"+e.name] && !e.before(d.From) && e.Seq <= d.UntilSeq {
+	for _, e := range h.signals[d.Namespace] {
+		if about[e.kind+"/"+e.name] && !e.before(d.From) && e.Seq <= d.UntilSeq {
 			d.Events = append(d.Events, backupEvent{e.moment, e.kind, e.reason, e.warning})
 		}
 	}
@@ -283,8 +283,8 @@ func (h *history) surround(d *backupDocument, about map[string]bool) {
 	}
 	slices.Sort(d.Classes)
 	for _, s := range d.Snapshots {
-		for _, v := range h.volumes {
-			if v.namespace == d.Namespace && v.source == s.Snapshot && s.before(v.from) && v.created {
+		for _, v := range h.volumes[d.Namespace] {
+			if v.source == s.Snapshot && s.before(v.from) && v.created {
 				d.Restored = append(d.Restored, restoredRow{
 					v.from, v.name, s.Snapshot, v.points[0].request, s.RestoreSize,
 				})
@@ -303,10 +303,7 @@ func (h *history) surroundCluster(d *backupDocument, k *cluster) {
 		}
 	}
 	d.Gaps = h.gapsOf(k, moment{Seq: d.UntilSeq, NS: d.UntilNS}, "backups", "volumesnapshots", "events")
-	for _, g := range h.volumeGroups() {
-		if g.cluster != k {
-			continue
-		}
+	for _, g := range h.groupsOf(k) {
 		for _, o := range g.timeline.Operations {
 			if o.Begin.Seq <= d.UntilSeq && (!o.Closed || !o.End.before(d.From)) {
 				d.Operations = append(d.Operations, backupOperation{
@@ -320,8 +317,8 @@ func (h *history) surroundCluster(d *backupDocument, k *cluster) {
 // clusterNamed finds the life of the cluster at m; the last one before, if none.
 func (h *history) clusterNamed(namespace, name string, m moment) *cluster {
 	var found *cluster
-	for _, k := range h.clusters {
-		if k.namespace == namespace && k.name == name && (found == nil || !m.before(k.from)) {
+	for _, k := range h.named[namespace+"/"+name] {
+		if found == nil || !m.before(k.from) {
 			found = k
 		}
 	}
@@ -330,8 +327,8 @@ func (h *history) clusterNamed(namespace, name string, m moment) *cluster {
 
 // claimAt finds the claim of that name that existed at m.
 func (h *history) claimAt(namespace, name string, m moment) *volume {
-	for _, v := range slices.Backward(h.volumes) {
-		if v.namespace == namespace && v.name == name && !m.before(v.from) {
+	for _, v := range slices.Backward(h.volumes[namespace]) {
+		if v.name == name && !m.before(v.from) {
 			return v
 		}
 	}

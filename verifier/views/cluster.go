@@ -1,6 +1,7 @@
 package views
 
 import (
+	"sync"
 	"time"
 
 	"github.com/hindsight-project/hindsight/recorder/trace"
@@ -22,6 +23,16 @@ type cluster struct {
 	health  []healthPoint
 	builds  []buildPoint
 	changes []changePoint // of the spec
+
+	// What belongs to it, in order of appearance.
+	pods, jobs []*pod
+	volumes    []*volume
+	waitPods   []*waitPod
+	waitClaims []*waitClaim
+	sentinels  []sentinelEvent
+
+	making sync.Mutex
+	made   []volumeGroup // nil before they are asked for
 }
 
 // groupKey is the volume group of a cluster: its role, and the tablespace of PG_TABLESPACE.

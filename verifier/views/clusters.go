@@ -102,9 +102,10 @@ type reasonCount struct {
 	Last    moment `json:"last"`
 }
 
-// clusterDocuments makes one document per life of a Cluster.
-func clusterDocuments(h *history) ([]Document, error) {
-	return documentsOf("cluster", h.clusters, func(k *cluster) (string, any) { return k.label, h.clusterDocument(k) })
+// clusterDocuments makes the document of a life of a Cluster.
+func clusterDocuments(h *history, k *cluster) ([]Document, error) {
+	d, err := document("cluster", k.label, h.clusterDocument(k))
+	return []Document{d}, err
 }
 
 // stage is one cluster with what belongs to it, while its document is made.
@@ -122,18 +123,18 @@ type stage struct {
 func (h *history) stageOf(k *cluster) *stage {
 	s := &stage{history: h, cluster: k}
 	s.until, s.end = k.lastMoment(h.end)
-	for _, p := range h.pods {
-		if p.owner == k && s.covers(p.from) {
+	for _, p := range k.pods {
+		if s.covers(p.from) {
 			s.pods = append(s.pods, p)
 		}
 	}
-	for _, p := range h.jobs {
-		if p.owner == k && s.covers(p.from) {
+	for _, p := range k.jobs {
+		if s.covers(p.from) {
 			s.jobs = append(s.jobs, p)
 		}
 	}
-	for _, v := range h.volumes {
-		if v.owner == k && s.covers(v.from) {
+	for _, v := range k.volumes {
+		if s.covers(v.from) {
 			s.volumes = append(s.volumes, v)
 		}
 	}
@@ -171,8 +172,8 @@ func (s *stage) ownSignals() []signal {
 		about["PersistentVolumeClaim/"+v.name] = true
 	}
 	var out []signal
-	for _, e := range s.history.signals {
-		if e.namespace == s.cluster.namespace && about[e.kind+"/"+e.name] && s.covers(e.moment) {
+	for _, e := range s.history.signals[s.cluster.namespace] {
+		if s.covers(e.moment) && about[e.kind+"/"+e.name] {
 			out = append(out, e)
 		}
 	}
@@ -201,10 +202,7 @@ func (h *history) clusterDocument(k *cluster) clusterDocument {
 	for _, v := range s.volumes {
 		d.Claims = append(d.Claims, s.claimLife(v))
 	}
-	for _, g := range h.volumeGroups() {
-		if g.cluster != k {
-			continue
-		}
+	for _, g := range h.groupsOf(k) {
 		for _, o := range g.timeline.Operations {
 			d.Operations = append(d.Operations, groupGrowth{
 				strings.TrimPrefix(g.entity(), k.label+"/"), o.Begin, o.Closed, o.End,
@@ -422,10 +420,8 @@ func (s *stage) happenings() []clusterFact {
 			add(p.moment, factVolume, v.name)
 		}
 		add(v.left, factVolume, v.name)
-		for _, a := range s.history.attachments {
-			if v.volumeName != "" && a.volumeName == v.volumeName {
-				add(a.moment, factAttachment, v.name)
-			}
+		for _, a := range s.history.attachments[v.volumeName] {
+			add(a.moment, factAttachment, v.name)
 		}
 	}
 	for what, pods := range map[string][]*pod{factPod: s.pods, factJob: s.jobs} {

@@ -41,17 +41,12 @@ const pendingPrimary = "pending"
 // disruptionsOf lists what interrupted the cluster, in order of begin. What
 // begins with or after the deletion of the cluster is no disruption.
 func (h *history) disruptionsOf(k *cluster) []disruption {
-	if known, ok := h.disruptions[k]; ok {
-		return known
-	}
 	var all []disruption
-	for _, p := range h.pods {
-		if p.owner == k {
-			all = append(all, podDisruptions(p)...)
-		}
+	for _, p := range k.pods {
+		all = append(all, podDisruptions(p)...)
 	}
 	all = append(all, primaryDisruptions(k.primary)...)
-	all = append(all, h.operatorDisruptions()...)
+	all = append(all, h.restarts...)
 	all = append(all, h.nodeDisruptions(k)...)
 	all = append(all, h.markedDisruptions(k)...)
 	all = slices.DeleteFunc(all, func(d disruption) bool {
@@ -61,7 +56,6 @@ func (h *history) disruptionsOf(k *cluster) []disruption {
 		return cmp.Or(cmp.Compare(a.Begin.Seq, b.Begin.Seq), cmp.Compare(a.Kind, b.Kind),
 			cmp.Compare(a.Subject, b.Subject))
 	})
-	h.disruptions[k] = all
 	return all
 }
 
@@ -178,12 +172,16 @@ func (h *history) operatorBack(m moment) moment {
 // nodeDisruptions reads the nodes on which the cluster has a pod at that moment.
 func (h *history) nodeDisruptions(k *cluster) []disruption {
 	var out []disruption
-	for name, n := range h.nodes {
+	for name := range k.nodes() {
+		n := h.nodes[name]
+		if n == nil {
+			continue
+		}
 		for kind, points := range map[string][]nodePoint{
 			nodeUnschedulable: n.unschedulable, nodeNotReady: n.notReady,
 		} {
 			for i, p := range points {
-				if i == 0 || !p.on || !h.hasPodOn(k, name, p.moment) {
+				if i == 0 || !p.on || !k.hasPodOn(name, p.moment) {
 					continue
 				}
 				d := disruption{Kind: kind, Subject: name, Begin: p.moment}
@@ -197,9 +195,18 @@ func (h *history) nodeDisruptions(k *cluster) []disruption {
 	return out
 }
 
-func (h *history) hasPodOn(k *cluster, node string, m moment) bool {
-	return slices.ContainsFunc(h.pods, func(p *pod) bool {
-		return p.owner == k && p.node == node && p.from.before(m) && (p.gone.isZero() || m.before(p.gone))
+// nodes are those on which instances of the cluster were last.
+func (c *cluster) nodes() map[string]bool {
+	out := map[string]bool{}
+	for _, p := range c.pods {
+		out[p.node] = true
+	}
+	return out
+}
+
+func (c *cluster) hasPodOn(node string, m moment) bool {
+	return slices.ContainsFunc(c.pods, func(p *pod) bool {
+		return p.node == node && p.from.before(m) && (p.gone.isZero() || m.before(p.gone))
 	})
 }
 

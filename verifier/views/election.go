@@ -116,8 +116,8 @@ type writer struct {
 // writersOf lists who was writable, in order of the first answer.
 func (h *history) writersOf(k *cluster) []writer {
 	out := []writer{}
-	for _, e := range h.sentinels {
-		if !e.writable || e.instance == "" || e.timeline == 0 || h.clusterAt(e) != k {
+	for _, e := range k.sentinels {
+		if !e.writable || e.instance == "" || e.timeline == 0 {
 			continue
 		}
 		i := slices.IndexFunc(out, func(w writer) bool { return w.Instance == e.instance && w.Timeline == e.timeline })

@@ -107,23 +107,13 @@ type episodeGroup struct {
 }
 
 // episodeDocuments makes one document per thing that was done to a cluster.
-func episodeDocuments(h *history) ([]Document, error) {
-	var out []Document
-	for _, k := range h.clusters {
-		s := h.storyOf(k)
-		n := narrator{story: s, testimonies: h.testimoniesOf(k), shrinks: map[string][]shrink{}}
-		for _, g := range s.groups {
-			n.shrinks[g.entity()] = s.shrinksOf(g)
-		}
-		for _, a := range s.actions {
-			d, err := document("episode", s.entity(a), n.tell(a))
-			if err != nil {
-				return nil, err
-			}
-			out = append(out, d)
-		}
+func episodeDocuments(h *history, k *cluster) ([]Document, error) {
+	s := h.storyOf(k)
+	n := narrator{story: s, testimonies: h.testimoniesOf(k), shrinks: map[string][]shrink{}}
+	for _, g := range s.groups {
+		n.shrinks[g.entity()] = s.shrinksOf(g)
 	}
-	return out, nil
+	return documentsOf("episode", s.actions, func(a *action) (string, any) { return s.entity(a), n.tell(a) })
 }
 
 // narrator writes the documents of one cluster.

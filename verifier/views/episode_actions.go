@@ -75,11 +75,9 @@ func (h *history) storyOf(k *cluster) *story {
 		}
 		last[p.instance] = p
 	}
-	for _, g := range h.volumeGroups() {
-		if g.cluster == k {
-			s.groups = append(s.groups, g)
-			s.samples[g.entity()] = h.samplesOf(g)
-		}
+	s.groups = h.groupsOf(k)
+	for _, g := range s.groups {
+		s.samples[g.entity()] = h.samplesOf(g)
 	}
 	s.health = s.healthOf()
 	s.elections = s.electionsOf()

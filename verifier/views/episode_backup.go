@@ -41,7 +41,7 @@ func (s *episodeFold) observeBackup(h *history, c *trace.Change) {
 			namespace: c.Object.Namespace, name: c.Object.Name, from: momentOf(c),
 			clusterName: c.State.At("spec", "cluster", "name").String(),
 		}
-		b.owner = h.latest[b.namespace+"/"+b.clusterName]
+		b.owner = h.latest(b.namespace, b.clusterName)
 		s.backupOf[c.Object] = b
 		s.backups = append(s.backups, b)
 		b.listed = !h.isBorn(c.State) && isFinished(c.State.At("status", "phase").String())
@@ -53,7 +53,7 @@ func (s *episodeFold) observeBackup(h *history, c *trace.Change) {
 		return
 	}
 	if b.owner == nil {
-		b.owner = h.latest[b.namespace+"/"+b.clusterName]
+		b.owner = h.latest(b.namespace, b.clusterName)
 	}
 	status := c.State.At("status")
 	if method := c.State.At("spec", "method").String(); method != "" {

@@ -343,7 +343,7 @@ func shapeOf(s trace.State) (image, shape string) {
 // by its name: claims are called after their cluster.
 func (h *history) clusterOfClaim(namespace, name string) *cluster {
 	for at := strings.LastIndexByte(name, '-'); at > 0; at = strings.LastIndexByte(name[:at], '-') {
-		if k := h.latest[namespace+"/"+name[:at]]; k != nil {
+		if k := h.latest(namespace, name[:at]); k != nil {
 			return k
 		}
 	}

@@ -356,8 +356,8 @@ func (n narrator) snapshotOf(v *snapshotLife) episodeSnapshot {
 // restoredFrom lists the claims that were made from a snapshot.
 func (n narrator) restoredFrom(v *snapshotLife) []restoredClaim {
 	var out []restoredClaim
-	for _, o := range n.history.volumes {
-		if o.namespace == v.namespace && n.history.episodes.sources[o] == v.name {
+	for _, o := range n.history.volumes[v.namespace] {
+		if n.history.episodes.sources[o] == v.name {
 			out = append(out, restoredClaim{
 				moment: o.from, Cluster: o.owner.name, Volume: o.name, Snapshot: v.name, Request: o.points[0].request,
 				Capacity: o.points[len(o.points)-1].capacity, RestoreSize: v.restoreSize,

@@ -80,10 +80,7 @@ type readInstance struct {
 // testimoniesOf prepares the workloads of the cluster.
 func (h *history) testimoniesOf(k *cluster) []testimony {
 	var out []testimony
-	for _, w := range h.workloads() {
-		if w.cluster != k {
-			continue
-		}
+	for _, w := range h.workloads(k, k.sentinels) {
 		t := testimony{workload: w, ledger: w.ledger(), synchronous: k.synchronousThroughout(w.events)}
 		t.expected = t.ledger.expected()
 		t.acks = slices.SortedFunc(maps.Values(t.ledger.acks), func(a, b sentinelEvent) int {

@@ -16,35 +16,33 @@ type history struct {
 	end      moment    // the last event: the watermark
 	ahead    *int64    // ns by which the recorder's clock is ahead of the API's, at most; nil: unknown
 	gaps     []trace.GapCert
-	clusters []*cluster // in order of appearance
-	volumes  []*volume
-	pods     []*pod
+	clusters []*cluster           // in order of appearance
+	volumes  map[string][]*volume // by namespace
 	nodes    map[string]*node
 
 	operators   []*pod // pods of the operator
 	leaders     []leaderPoint
-	attachments []attachmentPoint
+	attachments map[string][]attachmentPoint // by volume
+	restarts    []disruption                 // of the operator
 	marks       []mark
 	specs       []suiteSpec
 	classes     map[string]storageClass // by name
 	sentinels   []sentinelEvent
-	usages      []usageEvent
-	patches     []patchEvent
+	strays      []sentinelEvent         // those of which the cluster is unknown
+	usages      map[string][]usageEvent // by namespace
+	patches     map[string][]patchEvent // by namespace
 	run         *runFold
 	backups     *backupFold
-	signals     []signal // Kubernetes Events
-	jobs        []*pod   // pods that prepare volumes
+	signals     map[string][]signal // Kubernetes Events by the namespace of what they are about
 	waiting     *waiting
 	episodes    *episodeFold
 
-	groups       []volumeGroup             // once they are made
-	disruptions  map[*cluster][]disruption // once they were asked for
 	clusterOf    map[*trace.Object]*cluster
 	volumeOf     map[*trace.Object]*volume
 	podOf        map[*trace.Object]*pod
 	attachmentOf map[*trace.Object]attachmentPoint
-	latest       map[string]*cluster // namespace/name → its present life
-	lives        map[string]int
+	named        map[string][]*cluster // namespace/name → its lives
+	byUID        map[string]*cluster
 }
 
 // volume is one life of a PersistentVolumeClaim of a cluster.
@@ -160,14 +158,18 @@ func fold(r *trace.Reader) (*history, error) {
 		start:        r.Run().Start,
 		gaps:         gapsOf(certificate),
 		nodes:        map[string]*node{},
-		disruptions:  map[*cluster][]disruption{},
+		volumes:      map[string][]*volume{},
+		attachments:  map[string][]attachmentPoint{},
+		usages:       map[string][]usageEvent{},
+		patches:      map[string][]patchEvent{},
+		signals:      map[string][]signal{},
 		classes:      map[string]storageClass{},
 		clusterOf:    map[*trace.Object]*cluster{},
 		volumeOf:     map[*trace.Object]*volume{},
 		podOf:        map[*trace.Object]*pod{},
 		attachmentOf: map[*trace.Object]attachmentPoint{},
-		latest:       map[string]*cluster{},
-		lives:        map[string]int{},
+		named:        map[string][]*cluster{},
+		byUID:        map[string]*cluster{},
 		waiting:      newWaiting(certificate),
 		episodes:     newEpisodeFold(),
 		run:          newRunFold(r),
@@ -179,7 +181,34 @@ func fold(r *trace.Reader) (*history, error) {
 	end := max(certificate.Duration, h.end.NS)
 	h.end = moment{Seq: max(certificate.Events, h.end.Seq), NS: end, NotBefore: end}
 	h.correctClock()
+	h.settle()
 	return h, nil
+}
+
+// settle prepares what all clusters share, so that from now on the history can be
+// read from several goroutines.
+func (h *history) settle() {
+	h.restarts = h.operatorDisruptions()
+	for _, k := range h.clusters {
+		h.episodes.of(k)
+		for _, v := range k.volumes {
+			k.group(v.group)
+		}
+	}
+	for _, e := range h.sentinels {
+		if k := h.clusterAt(e); k != nil {
+			k.sentinels = append(k.sentinels, e)
+		} else {
+			h.strays = append(h.strays, e)
+		}
+	}
+	h.sentinels = nil
+	for _, p := range h.waiting.order {
+		if n := len(p.points); n > 0 {
+			node := p.points[n-1].node
+			h.waiting.standing[node] = append(h.waiting.standing[node], p)
+		}
+	}
 }
 
 // gapsOf lists what the certificate says was not seen. A stream that was denied
@@ -285,11 +314,12 @@ func isLeaving(c *trace.Change) bool {
 func (h *history) observeCluster(c *trace.Change) {
 	k := h.clusterOf[c.Object]
 	if k == nil {
-		k = h.latest[c.Object.Namespace+"/"+c.Object.Name]
+		k = h.latest(c.Object.Namespace, c.Object.Name)
 		if k == nil || k.seen || (k.uid != "" && k.uid != c.Object.UID) {
 			k = h.newCluster(c.Object.Namespace, c.Object.Name, c.Object.UID)
 		}
-		k.seen, k.uid, k.born = true, c.Object.UID, h.isBorn(c.State)
+		k.seen, k.born = true, h.isBorn(c.State)
+		h.identify(k, c.Object.UID)
 		k.from = earliest(k.from, momentOf(c))
 		h.clusterOf[c.Object] = k
 	}
@@ -303,14 +333,30 @@ func (h *history) observeCluster(c *trace.Change) {
 
 func (h *history) newCluster(namespace, name, uid string) *cluster {
 	label := namespace + "/" + name
-	h.lives[label]++
-	k := &cluster{namespace: namespace, name: name, uid: uid, label: label, groups: map[groupKey]*groupHistory{}}
-	if n := h.lives[label]; n > 1 {
-		k.label = fmt.Sprintf("%s#%d", label, n)
+	k := &cluster{namespace: namespace, name: name, label: label, groups: map[groupKey]*groupHistory{}}
+	if n := len(h.named[label]); n > 0 {
+		k.label = fmt.Sprintf("%s#%d", label, n+1)
 	}
-	h.latest[label] = k
+	h.identify(k, uid)
+	h.named[label] = append(h.named[label], k)
 	h.clusters = append(h.clusters, k)
 	return k
+}
+
+// latest is the present life of the cluster of a name, nil when there was none.
+func (h *history) latest(namespace, name string) *cluster {
+	lives := h.named[namespace+"/"+name]
+	if len(lives) == 0 {
+		return nil
+	}
+	return lives[len(lives)-1]
+}
+
+func (h *history) identify(k *cluster, uid string) {
+	k.uid = uid
+	if uid != "" {
+		h.byUID[uid] = k
+	}
 }
 
 // ownerOf finds the life of the cluster to which a volume or pod belongs: by
@@ -325,18 +371,16 @@ func (h *history) ownerOf(c *trace.Change) *cluster {
 	if name == "" {
 		return nil
 	}
-	for _, k := range slices.Backward(h.clusters) {
-		if uid != "" && k.uid == uid {
-			return k
-		}
+	if k := h.byUID[uid]; k != nil {
+		return k
 	}
-	k := h.latest[c.Object.Namespace+"/"+name]
+	k := h.latest(c.Object.Namespace, name)
 	if k == nil || (uid != "" && k.uid != "") {
 		k = h.newCluster(c.Object.Namespace, name, uid)
 		k.from = momentOf(c)
 	}
 	if k.uid == "" {
-		k.uid = uid
+		h.identify(k, uid)
 	}
 	return k
 }
@@ -360,7 +404,8 @@ func (h *history) observeVolume(c *trace.Change) {
 		}
 		h.volumeOf[c.Object] = v
 		if v != nil {
-			h.volumes = append(h.volumes, v)
+			h.volumes[v.namespace] = append(h.volumes[v.namespace], v)
+			v.owner.volumes = append(v.owner.volumes, v)
 		}
 	}
 	if v == nil {
@@ -451,12 +496,12 @@ func (h *history) observePod(c *trace.Change) {
 		case labels.At(labelPodRole).String() == "instance":
 			if fresh.owner = h.ownerOf(c); fresh.owner != nil {
 				p = fresh
-				h.pods = append(h.pods, p)
+				p.owner.pods = append(p.owner.pods, p)
 			}
 		case labels.At(labelJobRole).Exists():
 			if fresh.owner = h.ownerOf(c); fresh.owner != nil {
 				p = fresh
-				h.jobs = append(h.jobs, p)
+				p.owner.jobs = append(p.owner.jobs, p)
 			}
 		case labels.At(labelApp).String() == operatorApp && labels.At(labelCluster).String() == "":
 			p = fresh
@@ -553,7 +598,9 @@ func (h *history) observeAttachment(c *trace.Change) {
 	}
 	last, known := h.attachmentOf[c.Object]
 	if !known || last.attached != p.attached || c.Type == trace.Deleted {
-		h.attachments = append(h.attachments, p)
+		if p.volumeName != "" {
+			h.attachments[p.volumeName] = append(h.attachments[p.volumeName], p)
+		}
 	}
 	h.attachmentOf[c.Object] = p
 }

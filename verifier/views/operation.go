@@ -57,9 +57,9 @@ type progressFact struct {
 }
 
 // operationDocuments makes one document per operation.
-func operationDocuments(h *history) ([]Document, error) {
+func operationDocuments(h *history, k *cluster) ([]Document, error) {
 	var out []Document
-	for _, g := range h.volumeGroups() {
+	for _, g := range h.groupsOf(k) {
 		for i := range g.timeline.Operations {
 			d, err := document("operation", operationEntity(g, i), g.operation(i))
 			if err != nil {
@@ -121,16 +121,11 @@ func (g volumeGroup) progress(o operation) []progressFact {
 		for _, p := range v.points {
 			add(p.moment, "volume", v.name)
 		}
-		for _, a := range g.history.attachments {
-			if v.volumeName != "" && a.volumeName == v.volumeName {
-				add(a.moment, "attachment", v.name)
-			}
+		for _, a := range g.history.attachments[v.volumeName] {
+			add(a.moment, "attachment", v.name)
 		}
 	}
-	for _, p := range g.history.pods {
-		if p.owner != g.cluster {
-			continue
-		}
+	for _, p := range g.cluster.pods {
 		for _, m := range p.changes {
 			add(m, "pod", p.name)
 		}

@@ -64,8 +64,8 @@ type pressureVolume struct {
 }
 
 // pressureDocuments makes one document per volume group.
-func pressureDocuments(h *history) ([]Document, error) {
-	return documentsOf("pressure", h.volumeGroups(), func(g volumeGroup) (string, any) { return g.entity(), g.pressure() })
+func pressureDocuments(h *history, k *cluster) ([]Document, error) {
+	return documentsOf("pressure", h.groupsOf(k), func(g volumeGroup) (string, any) { return g.entity(), g.pressure() })
 }
 
 func (g volumeGroup) pressure() pressureDocument {
@@ -89,7 +89,7 @@ func (g volumeGroup) pressure() pressureDocument {
 		}
 	}
 	d.Samples = append(d.Samples, g.history.samplesOf(g)...)
-	for _, p := range g.history.patches {
+	for _, p := range g.history.patches[g.cluster.namespace] {
 		if v := g.patchedVolume(p); v != nil && !g.isBeyond(p.moment) {
 			d.Patches = append(d.Patches, patchPoint{p.moment, v.name, p.from, p.to})
 		}

@@ -89,7 +89,7 @@ func compare(t *testing.T, file string) (documents int) {
 		want := reference(t, "data.reference."+view+".documents", input)
 		got := map[string]any{}
 		for _, d := range project(t, file, view) {
-			document := plain(t, d.Value).(map[string]any)
+			document := plain(t, d.Value()).(map[string]any)
 			for _, field := range without {
 				delete(document, field)
 			}
@@ -292,7 +292,7 @@ func classesOf(t *testing.T, file string) map[string][]int {
 	if len(documents) != 1 {
 		t.Fatalf("there are %d documents", len(documents))
 	}
-	value := plain(t, documents[0].Value).(map[string]any)
+	value := plain(t, documents[0].Value()).(map[string]any)
 	out := map[string][]int{"lost": {}}
 	for _, class := range []string{"stable", "recovered", "never_read", "unexpected", "duplicated"} {
 		out[class] = numbersOf(t, value[class])

@@ -66,37 +66,28 @@ type interruption struct {
 
 const growthInterruption = "growth"
 
-// setDocuments makes one document per workload, and one for every cluster that
-// no sentinel watched; one for the trace when there is no cluster at all.
-func setDocuments(h *history) ([]Document, error) {
-	var out []Document
-	add := func(entity string, w workload) error {
-		d, err := document("set", entity, w.document())
-		out = append(out, d)
-		return err
+// setDocuments makes one document per workload of a cluster, and one where no
+// sentinel watched it.
+func setDocuments(h *history, k *cluster) ([]Document, error) {
+	if len(k.sentinels) == 0 {
+		d, err := document("set", k.label, workload{history: h, cluster: k}.document())
+		return []Document{d}, err
 	}
-	taken := map[*cluster]bool{}
-	for _, w := range h.workloads() {
-		taken[w.cluster] = true
-		entity := w.name
-		if w.cluster != nil {
-			entity = w.cluster.label + "/" + cmp.Or(w.name, "sentinel")
-		}
-		if err := add(cmp.Or(entity, "sentinel"), w); err != nil {
-			return nil, err
-		}
+	return documentsOf("set", h.workloads(k, k.sentinels), func(w workload) (string, any) {
+		return k.label + "/" + cmp.Or(w.name, "sentinel"), w.document()
+	})
+}
+
+// strayDocuments makes one document per workload of which the cluster is unknown,
+// and one for the trace when there is neither workload nor cluster.
+func strayDocuments(h *history) ([]Document, error) {
+	if len(h.strays)+len(h.clusters) == 0 {
+		d, err := document("set", "trace", workload{history: h}.document())
+		return []Document{d}, err
 	}
-	for _, k := range h.clusters {
-		if !taken[k] {
-			if err := add(k.label, workload{history: h, cluster: k}); err != nil {
-				return nil, err
-			}
-		}
-	}
-	if len(out) == 0 {
-		return out, add("trace", workload{history: h})
-	}
-	return out, nil
+	return documentsOf("set", h.workloads(nil, h.strays), func(w workload) (string, any) {
+		return cmp.Or(w.name, "sentinel"), w.document()
+	})
 }
 
 // workload is one sentinel on one cluster.
@@ -107,24 +98,18 @@ type workload struct {
 	events  []sentinelEvent
 }
 
-// workloads groups the sentinel's events.
-func (h *history) workloads() []workload {
-	type key struct {
-		cluster *cluster
-		name    string
-	}
-	var order []key
-	events := map[key][]sentinelEvent{}
-	for _, e := range h.sentinels {
-		k := key{h.clusterAt(e), e.workload}
-		if _, known := events[k]; !known {
-			order = append(order, k)
+// workloads groups the events of the sentinels of one cluster.
+func (h *history) workloads(k *cluster, sentinels []sentinelEvent) []workload {
+	var out []workload
+	at := map[string]int{}
+	for _, e := range sentinels {
+		i, known := at[e.workload]
+		if !known {
+			i = len(out)
+			at[e.workload] = i
+			out = append(out, workload{history: h, cluster: k, name: e.workload})
 		}
-		events[k] = append(events[k], e)
-	}
-	out := make([]workload, len(order))
-	for i, k := range order {
-		out[i] = workload{h, k.cluster, k.name, events[k]}
+		out[i].events = append(out[i].events, e)
 	}
 	return out
 }
@@ -135,8 +120,8 @@ func (h *history) clusterAt(e sentinelEvent) *cluster {
 		return h.clusters[0]
 	}
 	var found *cluster
-	for _, k := range h.clusters {
-		if k.namespace == e.namespace && k.name == e.name && (found == nil || !e.before(k.from)) {
+	for _, k := range h.named[e.namespace+"/"+e.name] {
+		if found == nil || !e.before(k.from) {
 			found = k
 		}
 	}
@@ -405,10 +390,7 @@ func (w workload) interruptions(l ledger) []interruption {
 	for _, d := range w.history.disruptionsOf(w.cluster) {
 		out = append(out, interruption{Kind: d.Kind, Subject: d.Subject, Begin: d.Begin, Ended: d.Ended, End: d.End})
 	}
-	for _, g := range w.history.volumeGroups() {
-		if g.cluster != w.cluster {
-			continue
-		}
+	for _, g := range w.history.groupsOf(w.cluster) {
 		for _, o := range g.timeline.Operations {
 			out = append(out, interruption{
 				Kind: growthInterruption, Subject: g.entity(), Begin: o.Begin, Ended: o.Closed, End: o.End,

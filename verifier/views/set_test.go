@@ -208,7 +208,7 @@ func TestWorkloads(t *testing.T) {
 	}
 	got := []string{}
 	for _, d := range project(t, s.file(), "set") {
-		got = append(got, fmt.Sprint(d.Entity, " ", d.Value["sentinel"], " ", d.Value["acknowledged"]))
+		got = append(got, fmt.Sprint(d.Entity, " ", d.Value()["sentinel"], " ", d.Value()["acknowledged"]))
 	}
 	expect(t, got, []string{"ns/other false 0", "ns/pg/sentinel true 2", "ns/pg/w true 1"})
 }

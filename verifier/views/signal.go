@@ -10,14 +10,14 @@ import (
 // one object whose count rises.
 type signal struct {
 	moment
-	namespace, kind, name string // of the object that it is about
-	reason, message       string
-	warning               bool
-	repeated              bool // a further version of an Event
-	old                   bool // listed at the start: when it happened is not known
-	count                 int64
-	id                    string // of the Event
-	uid                   string // of the object
+	kind, name      string // of the object that it is about
+	reason, message string
+	warning         bool
+	repeated        bool // a further version of an Event
+	old             bool // listed at the start: when it happened is not known
+	count           int64
+	id              string // of the Event
+	uid             string // of the object
 }
 
 // eventFields are what is read of Events in their older form.
@@ -47,9 +47,9 @@ func (h *history) observeSignal(c *trace.Change) {
 		about = s.At("regarding")
 	}
 	count := max(intOr(s.At("count"), 0), intOr(s.At("deprecatedCount"), 0), intOr(s.At("series", "count"), 0), 1)
-	h.signals = append(h.signals, signal{
-		moment:    momentOf(c),
-		namespace: about.At("namespace").String(), kind: about.At("kind").String(), name: about.At("name").String(),
+	namespace := about.At("namespace").String()
+	h.signals[namespace] = append(h.signals[namespace], signal{
+		moment: momentOf(c), kind: about.At("kind").String(), name: about.At("name").String(),
 		reason: s.At("reason").String(), message: cmp.Or(s.At("message").String(), s.At("note").String()),
 		warning: s.At("type").String() == "Warning", repeated: c.Type == trace.Modified, count: count,
 		old: c.Type == trace.Added && !h.isBorn(s), uid: about.At("uid").String(),

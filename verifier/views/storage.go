@@ -144,8 +144,8 @@ type gap struct {
 }
 
 // storageDocuments makes one document per volume group.
-func storageDocuments(h *history) ([]Document, error) {
-	return documentsOf("storage", h.volumeGroups(), func(g volumeGroup) (string, any) { return g.entity(), g.timeline })
+func storageDocuments(h *history, k *cluster) ([]Document, error) {
+	return documentsOf("storage", h.groupsOf(k), func(g volumeGroup) (string, any) { return g.entity(), g.timeline })
 }
 
 // volumeGroup is one volume group of one cluster with all that concerns it.
@@ -161,33 +161,42 @@ type volumeGroup struct {
 	timeline storageDocument
 }
 
-// volumeGroups lists the groups that a spec, a status or a claim speaks of.
-func (h *history) volumeGroups() []volumeGroup {
-	if h.groups != nil {
-		return h.groups
-	}
-	members := map[*cluster]map[groupKey][]*volume{}
-	for _, v := range h.volumes {
-		if members[v.owner] == nil {
-			members[v.owner] = map[groupKey][]*volume{}
-		}
-		members[v.owner][v.group] = append(members[v.owner][v.group], v)
-		v.owner.group(v.group)
-	}
-	var out []volumeGroup
-	for _, k := range h.clusters {
-		keys := slices.SortedFunc(maps.Keys(k.groups), func(a, b groupKey) int {
-			return cmp.Or(cmp.Compare(a.role, b.role), cmp.Compare(a.tablespace, b.tablespace))
-		})
-		for _, key := range keys {
-			g := volumeGroup{history: h, cluster: k, key: key, known: k.groups[key], volumes: members[k][key]}
-			g.until, g.end = g.lastMoment()
-			g.timeline = g.storage()
-			out = append(out, g)
+// groupsOf lists the groups of a cluster that a spec, a status or a claim speaks
+// of, with their timelines.
+func (h *history) groupsOf(k *cluster) []volumeGroup {
+	k.making.Lock()
+	defer k.making.Unlock()
+	if k.made == nil {
+		k.made = h.outlinesOf(k)
+		for i := range k.made {
+			k.made[i].timeline = k.made[i].storage()
 		}
 	}
-	h.groups = out
+	return k.made
+}
+
+// outlinesOf lists the groups without their timelines.
+func (h *history) outlinesOf(k *cluster) []volumeGroup {
+	members := map[groupKey][]*volume{}
+	for _, v := range k.volumes {
+		members[v.group] = append(members[v.group], v)
+	}
+	keys := slices.SortedFunc(maps.Keys(k.groups), func(a, b groupKey) int {
+		return cmp.Or(cmp.Compare(a.role, b.role), cmp.Compare(a.tablespace, b.tablespace))
+	})
+	out := make([]volumeGroup, len(keys))
+	for i, key := range keys {
+		out[i] = volumeGroup{history: h, cluster: k, key: key, known: k.groups[key], volumes: members[key]}
+		out[i].until, out[i].end = out[i].lastMoment()
+	}
 	return out
+}
+
+// forget drops what was made of a cluster's change points.
+func (c *cluster) forget() {
+	c.making.Lock()
+	defer c.making.Unlock()
+	c.made = nil
 }
 
 func (g volumeGroup) entity() string {
@@ -258,8 +267,8 @@ func (g volumeGroup) storage() storageDocument {
 		}
 	}
 	slices.SortFunc(d.Touches, func(a, b touchPoint) int { return cmp.Compare(a.Seq, b.Seq) })
-	for _, p := range g.history.pods {
-		if p.owner == g.cluster && p.from.before(g.until) {
+	for _, p := range g.cluster.pods {
+		if p.from.before(g.until) {
 			d.Pods = append(d.Pods, p.life())
 		}
 	}

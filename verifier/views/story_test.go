@@ -236,7 +236,7 @@ func (s *story) documents(view string) map[string]map[string]any {
 	s.t.Helper()
 	out := map[string]map[string]any{}
 	for _, d := range project(s.t, s.file(), view) {
-		out[d.Entity] = d.Value
+		out[d.Entity] = d.Value()
 	}
 	return out
 }

@@ -120,9 +120,11 @@ func suiteDocuments(h *history) ([]Document, error) {
 			Left: !k.left.isZero(), LeftSeq: k.left.Seq, LeftNS: k.left.NS,
 		})
 	}
-	for _, g := range h.volumeGroups() {
-		for _, v := range g.volumes {
-			s.Claims = append(s.Claims, h.claim(v, g.asksForGrowth()))
+	for _, k := range h.clusters {
+		for _, g := range h.outlinesOf(k) {
+			for _, v := range g.volumes {
+				s.Claims = append(s.Claims, h.claim(v, g.asksForGrowth()))
+			}
 		}
 	}
 	d, err := document("suite", "suite", s)
@@ -170,12 +172,14 @@ func (g volumeGroup) asksForGrowth() bool {
 
 // shared lists what was done to all clusters at once: to the operator and to nodes.
 func (h *history) shared() []disruption {
-	out := slices.Clone(h.operatorDisruptions())
+	out := slices.Clone(h.restarts)
+	told := map[disruption]bool{}
 	for _, k := range h.clusters {
 		for _, d := range h.nodeDisruptions(k) {
-			if !slices.Contains(out, d) {
+			if !told[d] {
 				out = append(out, d)
 			}
+			told[d] = true
 		}
 	}
 	slices.SortStableFunc(out, func(a, b disruption) int {

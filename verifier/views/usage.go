@@ -55,9 +55,11 @@ func (h *history) observeUsage(c *trace.Change) {
 		e.stamped, e.stamp = true, int64(at.Sub(h.start))
 	}
 	if e.capacity > 0 {
-		h.usages = append(h.usages, e)
+		h.addUsage(e)
 	}
 }
+
+func (h *history) addUsage(e usageEvent) { h.usages[e.namespace] = append(h.usages[e.namespace], e) }
 
 // observeSizingLine folds what the operator's log says about sizes.
 func (h *history) observeSizingLine(c *trace.Change) {
@@ -67,15 +69,16 @@ func (h *history) observeSizingLine(c *trace.Change) {
 	case lineDiskStatus:
 		used, total := intOr(fields.At("usedBytes"), 0), intOr(fields.At("totalBytes"), 0)
 		if total > 0 && stamped {
-			h.usages = append(h.usages, usageEvent{
+			h.addUsage(usageEvent{
 				moment: momentOf(c), namespace: fields.At("namespace").String(), instance: fields.At("pod").String(),
 				source: fromOperator, stamped: true, stamp: int64(at.Sub(h.start)),
 				used: used, capacity: total, available: intOr(fields.At("availableBytes"), total-used),
 			})
 		}
 	case linePatch:
-		h.patches = append(h.patches, patchEvent{
-			moment: momentOf(c), namespace: fields.At("namespace").String(), claim: fields.At("pvcName").String(),
+		namespace := fields.At("namespace").String()
+		h.patches[namespace] = append(h.patches[namespace], patchEvent{
+			moment: momentOf(c), namespace: namespace, claim: fields.At("pvcName").String(),
 			from: quantity(textOf(fields.At("currentSize"))), to: quantity(textOf(fields.At("targetSize"))),
 		})
 	}
@@ -120,7 +123,7 @@ func (p samplePoint) same(e usageEvent) bool {
 func (h *history) samplesOf(g volumeGroup) []samplePoint {
 	var out []samplePoint
 	last := map[*volume]int{} // index of the latest point
-	for _, e := range h.usages {
+	for _, e := range h.usages[g.cluster.namespace] {
 		v := g.measuredVolume(e)
 		if v == nil || g.isBeyond(e.moment) {
 			continue

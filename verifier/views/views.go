@@ -1,104 +1,151 @@
 package views
 
 import (
-	"bytes"
 	"cmp"
 	"embed"
-	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
-	jsonv2 "github.com/go-json-experiment/json"
-
 	"github.com/hindsight-project/hindsight/recorder/trace"
+	"github.com/hindsight-project/hindsight/verifier/machine"
 )
 
 // Document is one document of a view: the input of one evaluation of each
-// policy that reads the view. Value has JSON types only, and numbers are
-// json.Number; it is valid against the view's schema.
+// policy that reads the view. It is valid against the view's schema.
 type Document struct {
-	View   string // one of Names
-	Entity string // what it is about, such as "ns/pg/PG_DATA"; unique in its view
-	Value  map[string]any
+	View    string // one of Names
+	Entity  string // what it is about, such as "ns/pg/PG_DATA"; unique in its view
+	Content *machine.Object
+}
+
+// Value is the content as encoding/json decodes it; numbers are json.Number.
+func (d Document) Value() map[string]any {
+	value, _ := machine.JSON(d.Content).(map[string]any)
+	return value
 }
 
 //go:embed schema/*.json
 var schemas embed.FS
 
-// projections are the views; each makes its documents from the folded history.
-var projections = map[string]func(*history) ([]Document, error){
-	"backup":    backupDocuments,
+// byCluster are the views whose documents are each about one life of a Cluster.
+var byCluster = map[string]func(*history, *cluster) ([]Document, error){
 	"cluster":   clusterDocuments,
 	"episode":   episodeDocuments,
 	"operation": operationDocuments,
 	"pressure":  pressureDocuments,
-	"run":       runDocuments,
 	"set":       setDocuments,
 	"storage":   storageDocuments,
-	"suite":     suiteDocuments,
 	"wait":      waitDocuments,
+}
+
+// byTrace are those about other things, or about all there is.
+var byTrace = map[string]func(*history) ([]Document, error){
+	"backup": backupDocuments,
+	"run":    runDocuments,
+	"set":    strayDocuments,
+	"suite":  suiteDocuments,
 }
 
 // Names returns the names of all views, sorted.
 func Names() []string {
-	names := make([]string, 0, len(projections))
-	for name := range projections {
-		names = append(names, name)
-	}
+	names := slices.AppendSeq(slices.Collect(maps.Keys(byCluster)), maps.Keys(byTrace))
 	slices.Sort(names)
-	return names
+	return slices.Compact(names)
 }
 
 // Schema returns the JSON schema of one document of a view, whether there is one.
 func Schema(view string) ([]byte, bool) {
-	if _, ok := projections[view]; !ok {
+	if !slices.Contains(Names(), view) {
 		return nil, false
 	}
 	text, err := schemas.ReadFile("schema/" + view + ".json")
 	return text, err == nil
 }
 
-// Project reads the trace once and returns the documents of the wanted views,
-// sorted by view and entity. It fails when a view is unknown or the trace
+// Projection is a trace that was read, ready to be told of in parts: each life of
+// a Cluster is one, and all the rest is one. So the documents of a long trace need
+// not be there together.
+type Projection struct {
+	history *history
+	want    []string
+}
+
+// Read reads the trace once. It fails when a wanted view is unknown or the trace
 // cannot be read.
-func Project(r *trace.Reader, want []string) ([]Document, error) {
+func Read(r *trace.Reader, want []string) (*Projection, error) {
 	for _, view := range want {
-		if _, ok := projections[view]; !ok {
+		if !slices.Contains(Names(), view) {
 			return nil, fmt.Errorf("there is no view %q (there are: %s)", view, strings.Join(Names(), ", "))
 		}
 	}
-	want = slices.Compact(slices.Sorted(slices.Values(want)))
 	h, err := fold(r)
 	if err != nil {
 		return nil, fmt.Errorf("project the trace: %w", err)
 	}
+	return &Projection{history: h, want: slices.Compact(slices.Sorted(slices.Values(want)))}, nil
+}
+
+// Parts is the number of parts.
+func (p *Projection) Parts() int { return len(p.history.clusters) + 1 }
+
+// Part returns the documents of a part, sorted by view and entity. It may be
+// called from several goroutines, and again.
+func (p *Projection) Part(i int) ([]Document, error) {
 	var documents []Document
-	for _, view := range want {
-		made, err := projections[view](h)
+	if i > 0 {
+		defer p.history.clusters[i-1].forget()
+	}
+	for _, view := range p.want {
+		var made []Document
+		var err error
+		if byOne, ok := byCluster[view]; ok && i > 0 {
+			made, err = byOne(p.history, p.history.clusters[i-1])
+		} else if byAll, ok := byTrace[view]; ok && i == 0 {
+			made, err = byAll(p.history)
+		}
 		if err != nil {
 			return nil, fmt.Errorf("project the view %s: %w", view, err)
 		}
-		slices.SortFunc(made, func(a, b Document) int { return cmp.Compare(a.Entity, b.Entity) })
 		documents = append(documents, made...)
 	}
+	sortDocuments(documents)
+	return documents, nil
+}
+
+func sortDocuments(documents []Document) {
+	slices.SortStableFunc(documents, func(a, b Document) int {
+		return cmp.Or(cmp.Compare(a.View, b.View), cmp.Compare(a.Entity, b.Entity))
+	})
+}
+
+// Project returns the documents of the wanted views, all together.
+func Project(r *trace.Reader, want []string) ([]Document, error) {
+	p, err := Read(r, want)
+	if err != nil {
+		return nil, err
+	}
+	var documents []Document
+	for i := range p.Parts() {
+		part, err := p.Part(i)
+		if err != nil {
+			return nil, err
+		}
+		documents = append(documents, part...)
+	}
+	sortDocuments(documents)
 	return documents, nil
 }
 
 // document turns a struct with json tags into a document. A list that is nil is
 // an empty one: no field is ever null.
 func document(view, entity string, content any) (Document, error) {
-	text, err := jsonv2.Marshal(content)
+	value, err := machine.FromGo(content)
 	if err != nil {
 		return Document{}, err
 	}
-	d := json.NewDecoder(bytes.NewReader(text))
-	d.UseNumber()
-	value := map[string]any{}
-	if err := d.Decode(&value); err != nil {
-		return Document{}, err
-	}
-	return Document{View: view, Entity: entity, Value: value}, nil
+	return Document{View: view, Entity: entity, Content: value.(*machine.Object)}, nil
 }
 
 // documentsOf makes one document of each element of a list.

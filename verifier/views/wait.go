@@ -57,16 +57,18 @@ type waitInterval struct {
 // waiting is what the view is made of beside the rest of the history.
 type waiting struct {
 	pods          map[*trace.Object]*waitPod
-	order         []*waitPod // of appearance
+	order         []*waitPod            // of appearance
+	standing      map[string][]*waitPod // by the node of their last version
+	watchedPods   map[string]bool       // by UID
 	claims        map[*trace.Object]*waitClaim
-	claimOrder    []*waitClaim
+	claimsNamed   map[string][]*waitClaim // by namespace/name, in order of appearance
 	attachments   map[*trace.Object]*waitAttachment
-	attached      []*waitAttachment // in order of appearance
+	attached      map[string][]*waitAttachment // by volume, in order of appearance
 	clusters      map[*cluster]*waitCluster
 	budgets       map[*trace.Object]*waitBudget
-	budgetOrder   []*waitBudget
-	drains        map[string][]drainList // by node
-	lines         []waitLine
+	budgetsIn     map[string][]*waitBudget // by namespace, in order of appearance
+	drains        map[string][]drainList   // by node
+	lines         map[string][]waitLine    // by namespace
 	backups       map[*trace.Object]*waitBackup
 	backupOrder   []*waitBackup
 	snapshots     map[*trace.Object]*waitSnapshot
@@ -76,20 +78,26 @@ type waiting struct {
 	outages       []outageWait
 	broken        map[string]brokenStream
 	marks         []waitMark
-	streams       []trace.StreamCert
-	about         map[string][]signal // Events by the object that they are about
-	logs          bool
+	watched       waitRecorded // but for what depends on the cluster
+
+	budgetNamespaces map[string]bool
+	logs             bool
 }
 
 func newWaiting(certificate trace.Certificate) *waiting {
-	return &waiting{
+	w := &waiting{
 		pods: map[*trace.Object]*waitPod{}, claims: map[*trace.Object]*waitClaim{},
+		watchedPods: map[string]bool{}, claimsNamed: map[string][]*waitClaim{},
+		attached: map[string][]*waitAttachment{}, budgetsIn: map[string][]*waitBudget{},
+		lines: map[string][]waitLine{}, standing: map[string][]*waitPod{},
 		attachments: map[*trace.Object]*waitAttachment{}, clusters: map[*cluster]*waitCluster{},
 		budgets: map[*trace.Object]*waitBudget{}, drains: map[string][]drainList{},
 		backups:   map[*trace.Object]*waitBackup{},
 		snapshots: map[*trace.Object]*waitSnapshot{}, classes: map[*trace.Object]bool{},
-		broken: map[string]brokenStream{}, streams: certificate.Streams,
+		broken: map[string]brokenStream{}, budgetNamespaces: map[string]bool{},
 	}
+	w.readStreams(certificate.Streams)
+	return w
 }
 
 // drainSample is what recorder/drain tells.
@@ -141,7 +149,7 @@ func (w *waiting) observe(h *history, c *trace.Change) {
 		w.observeStream(c)
 		return
 	case trace.Mark:
-		w.marks = append(w.marks, waitMark{momentOf(c), string(c.State.JSON())})
+		w.observeMark(c)
 		return
 	}
 	if !c.Type.IsObject() || c.Object == nil {
@@ -167,9 +175,10 @@ func (w *waiting) observe(h *history, c *trace.Change) {
 	}
 }
 
-// waitDocuments makes one document per cluster.
-func waitDocuments(h *history) ([]Document, error) {
-	return documentsOf("wait", h.clusters, func(k *cluster) (string, any) { return k.label, newWaits(h, k).document() })
+// waitDocuments makes the document of a cluster.
+func waitDocuments(h *history, k *cluster) ([]Document, error) {
+	d, err := document("wait", k.label, newWaits(h, k).document())
+	return []Document{d}, err
 }
 
 // waits makes the document of one cluster.
@@ -179,23 +188,15 @@ type waits struct {
 	cluster *cluster
 	until   moment
 	end     string
-	pods    []*waitPod   // of the cluster: instances, and jobs that make instances
-	claims  []*waitClaim // of the cluster, in order of appearance
+	pods    []*waitPod                     // of the cluster: instances, and jobs that make instances
+	claims  []*waitClaim                   // of the cluster, in order of appearance
+	about   map[string]map[string][]signal // Events by namespace and the object that they are about
 }
 
 func newWaits(h *history, k *cluster) *waits {
-	w := &waits{history: h, waiting: h.waiting, cluster: k}
+	w := &waits{history: h, waiting: h.waiting, cluster: k, pods: k.waitPods, claims: k.waitClaims,
+		about: map[string]map[string][]signal{}}
 	w.until, w.end = k.lastMoment(h.end)
-	for _, p := range w.order {
-		if p.owner == k {
-			w.pods = append(w.pods, p)
-		}
-	}
-	for _, c := range w.claimOrder {
-		if c.owner == k {
-			w.claims = append(w.claims, c)
-		}
-	}
 	return w
 }
 
@@ -218,23 +219,33 @@ func (w *waits) document() waitDocument {
 
 // recorded reads from the certificate what was watched.
 func (w *waits) recorded() waitRecorded {
-	r := waitRecorded{ForeignPods: true, SnapshotsServed: true, Logs: w.logs}
-	own := map[string]bool{"": true}
-	for _, s := range w.streams {
+	r := w.watched
+	r.Logs = w.logs
+	// An imported log says nothing of namespaces in which there was nothing.
+	_, own := w.budgetNamespaces[w.cluster.namespace]
+	r.ForeignBudgets = len(w.budgetNamespaces) > 1 || len(w.budgetNamespaces) == 1 && !own
+	return r
+}
+
+// readStreams notes what holds for all clusters, and in which namespaces budgets
+// were watched; "" stands for all.
+func (w *waiting) readStreams(streams []trace.StreamCert) {
+	w.watched = waitRecorded{ForeignPods: true, SnapshotsServed: true}
+	for _, s := range streams {
 		denied := s.Proof == trace.ProofDenied
 		switch s.Resource.Resource {
 		case "poddisruptionbudgets":
-			// An imported log says nothing of namespaces in which there was nothing.
-			r.ForeignBudgets = r.ForeignBudgets || !denied && (s.Namespace == "" || s.Namespace != w.cluster.namespace)
+			if !denied {
+				w.budgetNamespaces[s.Namespace] = true
+			}
 		case "pods/drain":
-			r.ForeignPods = r.ForeignPods && !denied
+			w.watched.ForeignPods = w.watched.ForeignPods && !denied
 		case "volumesnapshotclasses":
-			r.SnapshotClasses = r.SnapshotClasses || !denied && own[s.Namespace]
+			w.watched.SnapshotClasses = w.watched.SnapshotClasses || !denied && s.Namespace == ""
 		case "volumesnapshots":
-			r.SnapshotsServed = r.SnapshotsServed && !denied
+			w.watched.SnapshotsServed = w.watched.SnapshotsServed && !denied
 		}
 	}
-	return r
 }
 
 // interval makes the interval from one moment to another, cut at the end of the

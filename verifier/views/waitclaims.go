@@ -69,7 +69,8 @@ func (w *waiting) observeClaim(h *history, c *trace.Change) {
 	if k == nil {
 		k = &waitClaim{volume: v}
 		w.claims[c.Object] = k
-		w.claimOrder = append(w.claimOrder, k)
+		v.owner.waitClaims = append(v.owner.waitClaims, k)
+		w.claimsNamed[v.namespace+"/"+v.name] = append(w.claimsNamed[v.namespace+"/"+v.name], k)
 	}
 	if c.Type == trace.Deleted {
 		k.gone = momentOf(c)
@@ -127,8 +128,8 @@ func claimStateOf(s trace.State) claimState {
 
 // volumeName returns the volume that a claim had at that moment, or later.
 func (w *waiting) volumeName(namespace, claim string, at moment) string {
-	for _, c := range w.claimOrder {
-		if c.namespace == namespace && c.name == claim && (c.gone.isZero() || at.before(c.gone)) {
+	for _, c := range w.claimsNamed[namespace+"/"+claim] {
+		if c.gone.isZero() || at.before(c.gone) {
 			return c.volumeName
 		}
 	}

@@ -277,8 +277,8 @@ func (w *waits) instanceReady(instance string, m moment) moment {
 func (w *waits) diskStatusWaits() []diskStatusWait {
 	out := []diskStatusWait{}
 	idle, ready := w.operatorWaits(), w.readiness()
-	for _, g := range w.history.volumeGroups() {
-		if g.cluster != w.cluster || g.key.role == roleWAL {
+	for _, g := range w.history.groupsOf(w.cluster) {
+		if g.key.role == roleWAL {
 			continue
 		}
 		var open *diskStatusWait
@@ -415,19 +415,23 @@ var (
 	badCron    = regexp.MustCompile(`invalid cron schedule[^"\\]*`)
 )
 
+// waitMark is a mark that tells of a schedule.
 type waitMark struct {
 	moment
 	text string
+}
+
+func (w *waiting) observeMark(c *trace.Change) {
+	if text := string(c.State.JSON()); fieldCount.MatchString(text) || badCron.MatchString(text) {
+		w.marks = append(w.marks, waitMark{momentOf(c), text})
+	}
 }
 
 // scheduleWaits lists the maintenance windows of the spec, and what admission
 // said of others, which never come into being.
 func (w *waits) scheduleWaits() []scheduleWait {
 	out := []scheduleWait{}
-	for _, g := range w.history.volumeGroups() {
-		if g.cluster != w.cluster {
-			continue
-		}
+	for _, g := range w.history.groupsOf(w.cluster) {
 		for i, b := range g.known.blocks {
 			var end moment
 			if i+1 < len(g.known.blocks) {
@@ -449,7 +453,7 @@ func (w *waits) scheduleWaits() []scheduleWait {
 	}
 	for _, m := range w.marks {
 		count, text := fieldCount.FindStringSubmatch(m.text), badCron.FindString(m.text)
-		if count == nil && text == "" || len(w.history.clusters) != 1 && !strings.Contains(m.text, `"`+w.cluster.name+`"`) {
+		if len(w.history.clusters) != 1 && !strings.Contains(m.text, `"`+w.cluster.name+`"`) {
 			continue
 		}
 		row := scheduleWait{Where: whereMark, Text: cutTo(text)}

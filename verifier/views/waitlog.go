@@ -67,7 +67,7 @@ func (w *waiting) observeLog(h *history, c *trace.Change) {
 		at := int64(ts.Sub(h.start))
 		l.written = &at
 	}
-	w.lines = append(w.lines, l)
+	w.lines[l.namespace] = append(w.lines[l.namespace], l)
 }
 
 // at is when the line was written, on the clock of the trace: lines are read
@@ -86,7 +86,7 @@ func (w *waits) at(l waitLine) int64 {
 // linesOf are the lines about the cluster with these words, written in an interval.
 func (w *waits) linesOf(words string, i waitInterval) []waitLine {
 	var out []waitLine
-	for _, l := range w.lines {
+	for _, l := range w.lines[w.cluster.namespace] {
 		at := w.at(l)
 		if w.isOurs(l) && strings.Contains(l.text, words) && at >= i.Begin.NotBefore && at <= i.UntilNS {
 			out = append(out, l)

@@ -65,7 +65,7 @@ func (w *waiting) observeBudget(h *history, c *trace.Change) {
 	if b == nil {
 		b = &waitBudget{namespace: c.Object.Namespace, name: c.Object.Name}
 		w.budgets[c.Object] = b
-		w.budgetOrder = append(w.budgetOrder, b)
+		w.budgetsIn[b.namespace] = append(w.budgetsIn[b.namespace], b)
 	}
 	if c.Type == trace.Deleted {
 		b.gone = momentOf(c)
@@ -140,7 +140,11 @@ func (w *waiting) observeDrain(c *trace.Change) {
 
 func (w *waits) nodeWaits() []nodeWait {
 	out := []nodeWait{}
-	for name, n := range w.history.nodes {
+	for name := range w.nodes() {
+		n := w.history.nodes[name]
+		if n == nil {
+			continue
+		}
 		for kind, points := range map[string][]nodePoint{
 			nodeUnschedulable: n.unschedulable, nodeNotReady: n.notReady,
 		} {
@@ -164,6 +168,17 @@ func (w *waits) nodeWaits() []nodeWait {
 	return sorted(out, func(r nodeWait) waitInterval { return r.waitInterval })
 }
 
+// nodes are those on which pods of the cluster were last.
+func (w *waits) nodes() map[string]bool {
+	out := map[string]bool{}
+	for _, p := range w.pods {
+		if n := len(p.points); n > 0 {
+			out[p.points[n-1].node] = true
+		}
+	}
+	return out
+}
+
 func (w *waits) nodeWait(node, kind string, begin, end moment, known bool) (nodeWait, bool) {
 	row := nodeWait{
 		Node: node, Kind: kind, Own: []string{}, Left: []string{}, LeftSeq: []uint64{},
@@ -173,7 +188,10 @@ func (w *waits) nodeWait(node, kind string, begin, end moment, known bool) (node
 	if row.waitInterval, ok = w.interval(begin, end, known); !ok {
 		return row, false
 	}
-	for _, p := range w.order {
+	if !slices.ContainsFunc(w.pods, func(p *waitPod) bool { return p.standsOn(node, row.waitInterval) }) {
+		return row, false
+	}
+	for _, p := range w.standing[node] {
 		if !p.standsOn(node, row.waitInterval) {
 			continue
 		}
@@ -183,9 +201,6 @@ func (w *waits) nodeWait(node, kind string, begin, end moment, known bool) (node
 		if kind == nodeUnschedulable && !p.isLeftAlone() {
 			w.addStay(&row, stayOf(p))
 		}
-	}
-	if len(row.Own) == 0 {
-		return row, false
 	}
 	if kind == nodeUnschedulable {
 		for _, s := range w.foreignStays(node, &row) {
@@ -238,7 +253,7 @@ func (w *waits) foreignStays(node string, row *nodeWait) []stay {
 		row.Listed = true
 		there := map[string]bool{}
 		for _, p := range l.pods {
-			if p.terminating || slices.ContainsFunc(w.order, func(o *waitPod) bool { return o.uid == p.uid }) {
+			if p.terminating || w.watchedPods[p.uid] {
 				continue
 			}
 			there[p.uid] = true
@@ -279,8 +294,8 @@ func (w *waits) addStay(row *nodeWait, s stay) {
 		Namespace: s.namespace, Pod: s.name, Owner: s.owner, Own: s.cluster == w.cluster,
 		FromNS: from, UntilNS: until, Seq: evidence(s.from.Seq, s.left.Seq), Budgets: []refusance{},
 	}
-	for _, b := range w.budgetOrder {
-		if b.namespace == s.namespace && b.selector != nil && b.selector.Matches(s.labels) {
+	for _, b := range w.budgetsIn[s.namespace] {
+		if b.selector != nil && b.selector.Matches(s.labels) {
 			r.Budgets = append(r.Budgets, b.refusals(from, until, w.cluster)...)
 		}
 	}

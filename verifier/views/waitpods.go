@@ -127,6 +127,10 @@ func (w *waiting) observePod(h *history, c *trace.Change) {
 		}
 		w.pods[c.Object] = p
 		w.order = append(w.order, p)
+		w.watchedPods[p.uid] = true
+		if p.owner != nil {
+			p.owner.waitPods = append(p.owner.waitPods, p)
+		}
 	}
 	p.observe(c)
 }
@@ -298,8 +302,8 @@ func (w *waits) volumeWaits() []volumeWait {
 // attach says what the attachments of the pod's volume were in the meantime.
 func (w *waits) attach(row *volumeWait, p *waitPod, begin, end moment) {
 	row.Volume = w.volumeName(p.namespace, row.Claim, begin)
-	for _, a := range w.attached {
-		if row.Volume == "" || a.volume != row.Volume || !a.gone.isZero() && a.gone.before(begin) || !a.from.before(end) {
+	for _, a := range w.attached[row.Volume] {
+		if !a.gone.isZero() && a.gone.before(begin) || !a.from.before(end) {
 			continue
 		}
 		if a.node == row.Node {
@@ -348,7 +352,9 @@ func (w *waiting) observeAttachment(c *trace.Change) {
 			node:   c.State.At("spec", "nodeName").String(), from: momentOf(c),
 		}
 		w.attachments[c.Object] = a
-		w.attached = append(w.attached, a)
+		if a.volume != "" {
+			w.attached[a.volume] = append(w.attached[a.volume], a)
+		}
 	}
 	if c.Type == trace.Deleted {
 		a.gone = momentOf(c)
@@ -452,14 +458,15 @@ func (w *waits) pulls(p *waitPod) []imageWait {
 
 // signals are the Events about an object, in order.
 func (w *waits) signals(kind, namespace, name string) []signal {
-	if w.about == nil {
-		w.about = map[string][]signal{}
-		for _, e := range w.history.signals {
-			key := e.kind + "/" + e.namespace + "/" + e.name
-			w.about[key] = append(w.about[key], e)
+	about, known := w.about[namespace]
+	if !known {
+		about = map[string][]signal{}
+		for _, e := range w.history.signals[namespace] {
+			about[e.kind+"/"+e.name] = append(about[e.kind+"/"+e.name], e)
 		}
+		w.about[namespace] = about
 	}
-	return w.about[kind+"/"+namespace+"/"+name]
+	return about[kind+"/"+name]
 }
 
 // errorsOf lists what Events said about an object in the meantime, each reason
