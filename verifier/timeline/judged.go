@@ -73,7 +73,7 @@ func (b *builder) project(r *trace.Reader, timeOf func(uint64) int64) error {
 	}
 	for _, d := range documents {
 		var doc document
-		text, err := json.Marshal(d.Value)
+		text, err := json.Marshal(d.Value())
 		if err == nil {
 			err = json.Unmarshal(text, &doc)
 		}
