@@ -83,7 +83,15 @@ func single(path string, about About) (gathering, *Problem) {
 			path, "it is neither a trace (.db) nor a report of a suite (.json of Ginkgo, .xml of JUnit)",
 		}
 	}
-	return gathering{about, []Source{{File: path, Kind: kind}}}, nil
+	return alone(path, kind, about), nil
+}
+
+// alone makes a run of one file. A trace knows itself when it was.
+func alone(path, kind string, about About) gathering {
+	if kind == kindTrace {
+		about.Date = ""
+	}
+	return gathering{about, []Source{{File: path, Kind: kind}}}
 }
 
 // below finds the runs in a directory and its subdirectories; hidden ones are
@@ -116,7 +124,7 @@ func below(root string, about About, seen map[string]bool) (runs []gathering, pr
 			}
 		case kindOf(path) == kindTrace || kindOf(path) == kindReport && looksLikeReport(path):
 			seen[path] = true
-			runs = append(runs, gathering{about, []Source{{File: path, Kind: kindOf(path)}}})
+			runs = append(runs, alone(path, kindOf(path), about))
 		}
 		return nil
 	})

@@ -110,8 +110,8 @@ func (m markdown) key() {
 	th := m.Thresholds
 	m.line("")
 	m.line("**Assessment Key** (the first rule that applies; intervals are Wilson's, 95 %%, of clean passes among the")
-	m.line("runs that decide something, at most the last %d of them; what failed for infrastructure, by evidence, is", th.Window)
-	m.line("left out):")
+	m.line("runs that decide something, at most the last %d of them; what failed for infrastructure, by", th.Window)
+	m.line("evidence, is left out):")
 	m.line("")
 	for _, k := range []struct {
 		a    Assessment

@@ -28,6 +28,7 @@
     close.addEventListener("click", () => { panel.hidden = true; mark.focus(); });
     panel.replaceChildren(...parts, close);
     panel.hidden = false;
+    mark.scrollIntoView({block: "center"});
     history.replaceState(null, "", "#" + mark.id);
     if (focus) mark.focus();
   }
