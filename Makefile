@@ -71,10 +71,12 @@ drivers: golang
 	$(GO) build -buildvcs=$(VCS) -o bin/ ./cmd/recorder ./cmd/verifier ./cmd/driver
 
 .PHONY: bench
-bench: golang ## Measure, and write docs/performance.md anew
-	$(GO) test -run '^$$' -bench . -benchmem $(GOPACKAGE)
-	$(GO) run ./docs/performance >docs/performance.md.new
-	mv docs/performance.md.new docs/performance.md
+bench: golang ## Measure beside peers; write docs/performance.md, docs/capacity.md and the guard's ratios anew
+	$(GO) run ./docs/performance
+
+.PHONY: guard
+guard: golang ## Fail when CPU times or sizes are worse than make bench had them, as ratios
+	$(GO) run ./docs/performance -guard
 
 .PHONY: scale
 scale: golang ## Kill nodes of a JetStream cluster under load, and write docs/scale.md anew
