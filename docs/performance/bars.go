@@ -138,31 +138,32 @@ func (p plan) bars() []bar {
 			value("live rate")},
 		{"record-cpu", "CPU an event, `recorder attach` / `kubectl get -w -o json` ([Reliability](reliability.md))", 1,
 			false, times, value("recorder to kubectl")},
-		{"many-cores", "`verifier check` over many small traces: cores at work of 2", 1.7, true, cores,
+		{"many-cores", "`verifier check` over many small traces: cores at work of 2", 1.7, true, plain,
 			func(r *results, _ plan) float64 { f := r.figure("many/" + wholeSet); return f.CPU / f.Wall }},
 		{"many-peak", "… its peak memory", 256 * mega, false, megabytes,
 			func(r *results, _ plan) float64 { return r.figure("many/" + wholeSet).Peak }},
 	}
 }
 
-func seconds(v float64) string   { return number(v) + " s" }
-func millis(v float64) string    { return number(v*1e3) + " ms" }
-func megabytes(v float64) string { return number(v/mega) + " MB" }
-func kibibytes(v float64) string { return number(v/1024) + " KiB" }
-func times(v float64) string     { return number(v) + " ×" }
-func cores(v float64) string     { return number(v) }
-func plain(v float64) string     { return number(v) }
+func seconds(v float64) string   { return number(v, " s") }
+func millis(v float64) string    { return number(v*1e3, " ms") }
+func megabytes(v float64) string { return number(v/mega, " MB") }
+func gigabytes(v float64) string { return number(v/1e9, " GB") }
+func kibibytes(v float64) string { return number(v/1024, " KiB") }
+func hours(v float64) string     { return number(v/3600, " h") }
+func times(v float64) string     { return number(v, " ×") }
+func plain(v float64) string     { return number(v, "") }
 
-// number has three digits that mean something.
-func number(v float64) string {
-	switch {
-	case math.IsNaN(v) || math.IsInf(v, 0):
+// number has three digits that mean something, and its unit.
+func number(v float64, unit string) string {
+	if math.IsNaN(v) || math.IsInf(v, 0) {
 		return "not measured"
-	case v == 0:
-		return "0"
 	}
-	scale := math.Pow(10, math.Floor(math.Log10(math.Abs(v)))-2)
-	return strconv.FormatFloat(math.Round(v/scale)*scale, 'f', max(0, -int(math.Log10(scale)-0.5)), 64)
+	rounded, err := strconv.ParseFloat(strconv.FormatFloat(v, 'g', 3, 64), 64)
+	if err != nil {
+		return "not measured"
+	}
+	return strconv.FormatFloat(rounded, 'f', -1, 64) + unit
 }
 
 // fromReliability takes over what another run has measured on a live cluster.

@@ -52,12 +52,13 @@ func capacityPage(r *results) string {
 	row("trace of a run", "measured", kibibytes(c.trace))
 	row("verdict of a run", "measured", kibibytes(c.verdict))
 	p.WriteString("\n| a fleet for 10,000 runs a day | formula | needs |\n|---|---|--:|\n")
-	row("cores at work, on average", "10,000 × CPU / 86,400 s", number(c.average))
+	row("cores at work, on average", "10,000 × CPU / 86,400 s", plain(c.average))
 	row("cores to have", fmt.Sprintf("average × %.0f (busiest hour) / %.1f (load), rounded up", peakFactor, load),
-		number(c.cores))
+		plain(c.cores))
 	row("object store", fmt.Sprintf("%d days × 10,000 × (trace + verdict)", keptDays), gigabytes(c.stored))
 	row("disks of three servers together", "object store × 3 replicas", gigabytes(c.onDisks))
-	row("network, in the busiest hour", "runs/s × (trace + verdict) × 4: up, two replicas, down", rate(c.network))
+	row("network, in the busiest hour", "runs/s × (trace + verdict) × 4: up, two replicas, down",
+		megabytes(c.network)+"/s")
 	row("all kept traces judged anew", fmt.Sprintf("%d days × 10,000 × CPU", keptDays), hours(c.week)+" of CPU time")
 	row("… by four workers of two cores", "the same / 8 / 0.9", hours(c.week/8/0.9))
 	row("the ledger of a year", "365 × 10,000 × trace", gigabytes(365*runsADay*c.trace))
@@ -65,10 +66,6 @@ func capacityPage(r *results) string {
 		millis(r.figure("growth/recorder import").CPU), gigabytes(c.stored/keptDays))
 	return p.String()
 }
-
-func gigabytes(v float64) string { return number(v/1e9) + " GB" }
-func rate(v float64) string      { return number(v/mega) + " MB/s" }
-func hours(v float64) string     { return number(v/3600) + " h" }
 
 const capacityHead = `# Capacity
 
@@ -92,7 +89,7 @@ const capacityFoot = `
 - Workers are for the busiest hour and for one that is lost, whose traces go to others after 30 s: have two more
   cores than the table says, on another machine.
 - At half load a trace waits, on average, no longer than it takes to judge it (M/M/1: load / (1 − load)).
-- The servers take %s a day of traces and verdicts, each with its replicas. Streams of live recordings are on top of
-  that only while they run: they hold what is not in a trace yet, 64 MiB each (package recorder/bus), and are
+- The servers take %s a day of traces and verdicts, each with its replicas. Streams of live recordings are on top
+  of that only while they run: they hold what is not in a trace yet, 64 MiB each (package recorder/bus), and are
   deleted at the end. [Beyond one machine](scale.md) has what happens when servers fail.
 `

@@ -59,7 +59,7 @@ func (b *bench) measureGuard() error {
 			all = append(all, b.peers(lines, document, true)[0])
 		}
 		watched := *b
-		watched.plan.rounds = 5
+		watched.plan.rounds, watched.plan.patience = 5, 60
 		figures, found, err := watched.contest(all)
 		if err != nil {
 			return err

@@ -104,15 +104,14 @@ func (b *bench) end() error {
 
 // plan says how large everything is.
 type plan struct {
-	sizes     []size
-	store     string // name of the size that is imported and packed
-	travel    string
-	small     string // growth is from small to large
-	large     string
-	many      int // small traces
-	rounds    int
-	guardFrom string // and the guard's growth from here
-	guardTo   string
+	sizes    []size
+	store    string // name of the size that is imported and packed
+	travel   string
+	small    string // growth is from small to large
+	large    string
+	many     int // small traces
+	rounds   int
+	patience float64 // s that a contender may take, over all of its rounds, until it has had enough of them
 }
 
 // size is a history of the generator.
@@ -131,7 +130,7 @@ var fullPlan = plan{
 		{name: "1m", events: 1_000_000},
 		{name: "soak", events: 1_000_000, quiet: 40},
 	},
-	store: "100k", travel: "1m", small: "100k", large: "1m", many: 1000, rounds: 5,
+	store: "100k", travel: "1m", small: "100k", large: "1m", many: 1000, rounds: 5, patience: 20,
 }
 
 var quickPlan = plan{
@@ -141,7 +140,7 @@ var quickPlan = plan{
 		{name: "40k", events: 40_000},
 		{name: "soak", events: 20_000, quiet: 40},
 	},
-	store: "10k", travel: "40k", small: "10k", large: "40k", many: 20, rounds: 3,
+	store: "10k", travel: "40k", small: "10k", large: "40k", many: 20, rounds: 3, patience: 3,
 }
 
 // section measures something and keeps it in b.r.

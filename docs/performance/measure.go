@@ -23,12 +23,8 @@ type contender struct {
 	found func(path string) ([]finding, error)
 }
 
-const (
-	// patience is how long a contender may take, over all of its rounds, until it has had enough of them.
-	patience = 20.0 // s
-	// limit is when a contender is ended.
-	limit = 5 * time.Minute
-)
+// limit is when a contender is ended.
+const limit = 5 * time.Minute
 
 // contest lets all take turns. It returns their figures, by name, and what they
 // found in the first round.
@@ -40,7 +36,7 @@ func (b *bench) contest(all []contender) (map[string]figure, map[string][]findin
 			slices.Reverse(all)
 		}
 		for _, c := range all {
-			if spent[c.name] > patience {
+			if spent[c.name] > b.plan.patience {
 				continue
 			}
 			out := filepath.Join(b.dir, "stdout")

@@ -40,10 +40,13 @@ func TestTheGuard(t *testing.T) {
 				m[name] *= 10
 			}
 		}, ratios[len(ratios)-1].name},
-		{"finds what was not measured", func(_, m map[string]float64) { m[first.name] = math.NaN() }, "could not be measured"},
-		{"finds what is missing in this run", func(_, m map[string]float64) { delete(m, first.name) }, "could not be measured"},
+		{"finds what was not measured", func(_, m map[string]float64) { m[first.name] = math.NaN() },
+			"could not be measured"},
+		{"finds what is missing in this run", func(_, m map[string]float64) { delete(m, first.name) },
+			"could not be measured"},
 		{"finds what was never committed", func(c, _ map[string]float64) { delete(c, first.name) }, "run make bench"},
-		{"finds what nobody measures any more", func(c, _ map[string]float64) { c["old"] = 1 }, "has old, which nobody measures"},
+		{"finds what nobody measures any more", func(c, _ map[string]float64) { c["old"] = 1 },
+			"has old, which nobody measures"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			was := committed()
@@ -84,7 +87,9 @@ func TestABarIsMetAtEqualityOnly(t *testing.T) {
 	for _, tc := range []struct {
 		measured    float64
 		most, least bool
-	}{{1.999, true, false}, {2, true, true}, {2.001, false, true}, {math.NaN(), false, false}, {math.Inf(1), false, true}} {
+	}{
+		{1.999, true, false}, {2, true, true}, {2.001, false, true}, {math.NaN(), false, false}, {math.Inf(1), false, true},
+	} {
 		if got := most.met(tc.measured); got != tc.most {
 			t.Errorf("at most 2, measured %v: met %v", tc.measured, got)
 		}
@@ -154,7 +159,7 @@ func TestNumbersHaveThreeDigits(t *testing.T) {
 		0: "0", 0.0012345: "0.00123", 0.05: "0.05", 1.5: "1.5", 12.345: "12.3", 123.45: "123", 1234.5: "1230",
 		123456: "123000", math.NaN(): "not measured", 20000: "20000",
 	} {
-		if got := number(v); got != want {
+		if got := number(v, ""); got != want {
 			t.Errorf("%v is %s, want %s", v, got, want)
 		}
 	}
@@ -233,7 +238,7 @@ func TestAProcessIsMeasuredWithItsExitCode(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &bench{ctx: t.Context(), dir: t.TempDir(), tools: tools{self: self}, plan: plan{rounds: 2}}
+	b := &bench{ctx: t.Context(), dir: t.TempDir(), tools: tools{self: self}, plan: plan{rounds: 2, patience: 60}}
 	shell := func(name, script string, codes ...int) contender {
 		return contender{name: name, args: []string{"sh", "-c", script}, codes: codes, found: foundInJSON}
 	}

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -42,6 +41,9 @@ func (b *bench) report() error {
 		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte(text), 0o644)); err != nil {
 			return err
 		}
+	}
+	if b.o.quick { // the bars are about longer histories
+		return nil
 	}
 	return silent
 }
@@ -113,8 +115,9 @@ func (b *bench) storageTable(p *strings.Builder) {
 		n := b.r.value("events " + name)
 		packed, trace := b.r.value("packed bytes "+name), b.r.value("trace bytes "+name)
 		f := b.r.figure(name + "/recorder import")
-		fmt.Fprintf(p, "| %s | %.0f | %s | %s | **%s** | %s | %s | %s |\n", name, n, perEvent(b.r.value("log bytes "+name), n),
-			perEvent(packed, n), perEvent(trace, n), times(trace/packed), number(n/f.Wall), megabytes(f.Peak))
+		fmt.Fprintf(p, "| %s | %.0f | %s | %s | **%s** | %s | %s | %s |\n", name, n,
+			perEvent(b.r.value("log bytes "+name), n), perEvent(packed, n), perEvent(trace, n), times(trace/packed),
+			plain(n/f.Wall), megabytes(f.Peak))
 	}
 	if s := b.find(b.plan.large); b.r.Values["trace bytes "+s.name] > 0 {
 		fmt.Fprintf(p, "\nThe trace of %d events is %s, %s an event; packing its log takes too long to compare.\n", s.events,
@@ -123,10 +126,7 @@ func (b *bench) storageTable(p *strings.Builder) {
 }
 
 func perEvent(bytes, events float64) string {
-	if math.IsNaN(bytes / events) {
-		return "not measured"
-	}
-	return number(bytes/events) + " B"
+	return number(bytes/events, " B")
 }
 
 // restTable writes everything that has one row only.
@@ -135,6 +135,6 @@ func (b *bench) restTable(p *strings.Builder) {
 	fmt.Fprintf(p, pageRest, b.plan.travel, probes, millis(r.value("open")),
 		millis(r.value("state of one, median")), millis(r.value("state of one, p99")), r.value("objects of a namespace"),
 		millis(r.value("state of namespace, median")), millis(r.value("state of namespace, p99")),
-		r.value("many"), smallEvents, seconds(many.Wall), seconds(many.CPU), cores(many.CPU/many.Wall), megabytes(many.Peak),
+		r.value("many"), smallEvents, seconds(many.Wall), seconds(many.CPU), plain(many.CPU/many.Wall), megabytes(many.Peak),
 		strings.Join(onStorage, ", "), onStorage[0], millis(r.value("one more policy")))
 }

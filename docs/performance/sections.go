@@ -70,7 +70,7 @@ func (b *bench) store(name string) error {
 		if err != nil {
 			return err
 		}
-		if samples = append(samples, s); s.Wall*float64(len(samples)) > patience {
+		if samples = append(samples, s); s.Wall*float64(len(samples)) > b.plan.patience {
 			break
 		}
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"debug/buildinfo"
 	"errors"
 	"fmt"
 	"os"
@@ -44,9 +45,13 @@ func (b *bench) prepareTools() (err error) {
 	}
 	b.tools.opa, b.tools.conftest = filepath.Join(bin, "opa"), filepath.Join(bin, "conftest")
 	b.tools.gojq = filepath.Join(bin, "gojq")
-	b.sayVersion("opa", b.tools.opa, "version")
-	b.sayVersion("conftest", b.tools.conftest, "--version")
-	b.sayVersion("gojq", b.tools.gojq, "--version")
+	for name, program := range map[string]string{"opa": b.tools.opa, "conftest": b.tools.conftest, "gojq": b.tools.gojq} {
+		info, err := buildinfo.ReadFile(program)
+		if err != nil {
+			return err
+		}
+		b.r.Words["version "+name] = info.Main.Version
+	}
 	return nil
 }
 
@@ -62,13 +67,10 @@ func (b *bench) build(module, into string, packages ...string) error {
 func (b *bench) sayVersion(name, program string, args ...string) {
 	out, err := exec.CommandContext(b.ctx, program, args...).CombinedOutput()
 	line, _, _ := strings.Cut(strings.TrimSpace(string(out)), "\n")
-	for _, prefix := range []string{"Version:", "Conftest:", name + "-", name, "***"} {
-		line = strings.TrimSpace(strings.TrimPrefix(line, prefix))
-	}
 	if err != nil {
 		line = "of unknown version"
 	}
-	b.r.Words["version "+name] = strings.Trim(line, " *")
+	b.r.Words["version "+name] = strings.TrimPrefix(strings.Trim(line, " *"), name+"-")
 }
 
 func (b *bench) describeMachine() {
@@ -122,7 +124,8 @@ func (b *bench) installDuckDB() (string, error) {
 		return "", err
 	}
 	if _, err := os.Stat(filepath.Join(dir, "node_modules", "@duckdb", "node-api")); err != nil {
-		cmd := b.command(b.ctx, "npm", "install", "--prefix", dir, "--no-package-lock", "--no-save", "--silent", duckdbPackage)
+		cmd := b.command(b.ctx, "npm", "install", "--prefix", dir, "--no-package-lock", "--no-save", "--silent",
+			duckdbPackage)
 		cmd.Stdout = os.Stderr
 		if cmd.Run() != nil {
 			return "", errors.New("npm could not install " + duckdbPackage)
