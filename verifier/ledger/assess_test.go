@@ -3,6 +3,8 @@ package ledger
 import (
 	"strings"
 	"testing"
+
+	"github.com/hindsight-project/hindsight/verifier/verdict"
 )
 
 // past makes a history of letters, oldest first: P R V U F S - as in the tables, f a
@@ -119,6 +121,48 @@ func TestWhatTheRecordingTakesFromAPass(t *testing.T) {
 	} {
 		if got := combine(c.suite, c.asserted, level(t, c.verdict)); got != c.want {
 			t.Errorf("the suite says %s, the recording %q: got %s, want %s", c.suite, c.verdict, got, c.want)
+		}
+	}
+}
+
+// A recording that contradicts itself holds nothing, whatever its entities say.
+func TestInDoubtNothingIsHeld(t *testing.T) {
+	clusters := []cluster{{Name: "ds/pg"}}
+	p := promised{Entities: []entity{{"ds/pg/PG_DATA", verdict.Held}, {"ds/other", verdict.Violated}}}
+	if got := levelOf(p, clusters); got != verdict.Held {
+		t.Errorf("got %s", got)
+	}
+	p.Doubted = true
+	if got := levelOf(p, clusters); got != verdict.Inconclusive {
+		t.Errorf("in doubt: got %s", got)
+	}
+	p.Entities = p.Entities[1:]
+	if got := levelOf(p, clusters); got != verdict.Vacuous {
+		t.Errorf("of another cluster: got %s", got)
+	}
+}
+
+func TestWhoseFaultItIs(t *testing.T) {
+	finding := func(c verdict.Class) Cause { return Cause{By: "policy-bounds", Class: c, Until: 1} }
+	diagnosis := func(c verdict.Class, ns int64) Cause { return Cause{By: "diagnosis-x", Class: c, Until: ns} }
+	const product, infra = verdict.Product, verdict.Infrastructure
+	for _, c := range []struct {
+		says   string
+		causes []Cause
+		want   string
+	}{
+		{"nothing shows it", nil, ""},
+		{"a finding goes before a diagnosis", []Cause{diagnosis(infra, 9), finding(product)}, "product"},
+		{"the product's finding goes first", []Cause{finding(verdict.Test), finding(product)}, "product"},
+		{"a finding of infrastructure", []Cause{finding(infra)}, "infrastructure"},
+		{"what lasted longest", []Cause{diagnosis(product, 3), diagnosis(infra, 4)}, "infrastructure"},
+		{"several that together lasted longest", []Cause{
+			diagnosis(verdict.Test, 3), diagnosis(infra, 4), diagnosis(verdict.Test, 2),
+		}, "test"},
+		{"a diagnosis of a moment", []Cause{diagnosis(verdict.Test, 0)}, "test"},
+	} {
+		if got := classOf(c.causes); got != c.want {
+			t.Errorf("%s: got %q, want %q", c.says, got, c.want)
 		}
 	}
 }

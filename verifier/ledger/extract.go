@@ -61,6 +61,7 @@ type promised struct {
 	Verdict  verdict.Level `json:"verdict"`
 	Counts   bool          `json:"counts"`   // in the verdict of the trace
 	Demanded bool          `json:"demanded"` // by what the trace says of itself
+	Doubted  bool          `json:"doubted"`  // something is not known of the trace as a whole
 	Entities []entity      `json:"entities"`
 	Findings []Cause       `json:"findings"`
 }
@@ -256,6 +257,8 @@ func promisedOf(p *verdict.Policy) promised {
 		Policy: p.ID, Title: p.Title, Verdict: p.Verdict, Counts: p.Counts(), Demanded: p.Demanded,
 		Entities: []entity{}, Findings: []Cause{},
 	}
+	ofAll := func(u verdict.Unknown) bool { return u.Entity == "" }
+	out.Doubted = len(p.Errors) > 0 || slices.ContainsFunc(p.Unknowns, ofAll)
 	for _, e := range p.Entities {
 		out.Entities = append(out.Entities, entity{e.Entity, e.Verdict})
 	}

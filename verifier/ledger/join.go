@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/hindsight-project/hindsight/recorder/suite"
 	"github.com/hindsight-project/hindsight/verifier/policy"
@@ -127,22 +126,24 @@ func (j *joiner) blame(r *Result) {
 	r.Class = classOf(r.Causes)
 }
 
-// classOf returns the class to which the causes belong: findings first, since they
-// have been divided by time already (see verdict.Trace.Diagnose); else the class
-// that was at work longest.
+// classOf returns the class to which the causes belong: that of the findings, which
+// have been divided by time already (see verdict.Trace.Diagnose), the product's before
+// others; where there is none, the class of the diagnoses that were at work longest.
 func classOf(causes []Cause) string {
+	var found []verdict.Class
 	lasted := map[verdict.Class]int64{}
 	for _, c := range causes {
-		if !strings.HasPrefix(c.By, diagnosisPrefix) {
-			if c.Class == verdict.Product {
-				return string(c.Class)
-			}
-			lasted[c.Class] += int64(time.Hour) * 1000
+		if strings.HasPrefix(c.By, diagnosisPrefix) {
+			lasted[c.Class] += max(c.Until-c.From, 1)
+		} else {
+			found = append(found, c.Class)
 		}
-		lasted[c.Class] += max(c.Until-c.From, 1)
 	}
 	longest, class := int64(0), ""
-	for _, c := range verdict.Classes() {
+	for _, c := range verdict.Classes() { // the product is the first of them
+		if slices.Contains(found, c) {
+			return string(c)
+		}
 		if lasted[c] > longest {
 			longest, class = lasted[c], string(c)
 		}
@@ -185,7 +186,8 @@ func (j *joiner) trace(t judged, source string) []Result {
 // judge puts the verdict of the policies to the result of a spec.
 func (j *joiner) judge(r *Result, t judged, clusters []cluster, w window, shared bool) {
 	inside := func(c Cause) bool {
-		return owns(clusters, c.Entity) && c.From <= int64(w.End) && c.Until >= int64(w.Begin)
+		timeless := c.From == 0 && c.Until == 0
+		return owns(clusters, c.Entity) && (timeless || c.From <= int64(w.End) && c.Until >= int64(w.Begin))
 	}
 	claimed := j.claimed(r)
 	var levels []verdict.Level
@@ -238,7 +240,8 @@ func (j *joiner) claimed(r *Result) []string {
 }
 
 // levelOf is the verdict of a policy about some clusters, or about the whole trace
-// where it is about no cluster.
+// where it is about no cluster. Where the recording as a whole is in doubt, nothing
+// is held.
 func levelOf(p promised, clusters []cluster) verdict.Level {
 	level := verdict.Vacuous
 	for _, e := range p.Entities {
@@ -248,6 +251,9 @@ func levelOf(p promised, clusters []cluster) verdict.Level {
 		if level == verdict.Vacuous || e.Verdict > level {
 			level = e.Verdict
 		}
+	}
+	if p.Doubted && level == verdict.Held {
+		return verdict.Inconclusive
 	}
 	return level
 }
