@@ -37,6 +37,7 @@ type Options struct {
 	Waivers  []verdict.Waiver    // what may pass the gate until its day
 	Today    time.Time           // the day on which waivers are read
 	Stdin    io.Reader           // what Stdin reads; nil: nothing
+	Cache    string              // directory for what was compiled of the default set; empty: none
 }
 
 // Find replaces directories by the traces below them (files that end with .db),
@@ -79,6 +80,7 @@ func LoadPolicies(o Options) (*policy.Set, error) {
 		// The tests of the built-in policies load them unchecked. A parameter that
 		// is set here may have a type that they do not expect.
 		Checked: o.Policies == nil && len(o.Params) == 0,
+		Cache:   o.Cache,
 	})
 }
 

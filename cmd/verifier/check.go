@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -32,6 +33,9 @@ func (f *policyFlags) bind(cmd *cobra.Command) {
 // options returns the options that the flags stand for.
 func (f *policyFlags) options() verifier.Options {
 	o := verifier.Options{CIClass: f.ciClass, Params: f.params}
+	if dir, err := os.UserCacheDir(); err == nil {
+		o.Cache = filepath.Join(dir, "hindsight")
+	}
 	if f.dir != "" {
 		o.Policies, o.Root = os.DirFS(f.dir), f.dir
 	}

@@ -57,7 +57,7 @@ func compile(sources []source, params map[string]any, o Options, problems *Probl
 			}
 		}
 	}
-	if o.Checked && len(problems.List) == 0 {
+	if o.Checked && o.Cache == "" && len(problems.List) == 0 {
 		return
 	}
 	inParallel(len(units), func(i int) { ready[i]() })

@@ -54,6 +54,10 @@ type Options struct {
 	// names: its types are not checked again.
 	Checked bool
 
+	// Cache is a directory in which the compiled policies of a checked set are kept
+	// for the next time; empty: nowhere.
+	Cache string
+
 	// Timeout is how long one policy may think about one document; 0: DefaultTimeout.
 	Timeout time.Duration
 
@@ -71,6 +75,7 @@ type Set struct {
 	Digest   string    // of the Rego and of the parameters in force: "sha256:…"
 	CIClass  string
 
+	thawed   bool     // from the cache
 	known    []string // ids of all policies, also of those that are not asked
 	params   map[string]any
 	profiles map[string]map[string]any // of every CI class
@@ -89,38 +94,70 @@ func Load(fsys fs.FS, o Options) (*Set, error) {
 	if err != nil {
 		problems.add("", 0, "%v", err)
 	}
-	sources, digest := parse(fsys, isPolicy, problems)
-	forbidden := forbiddenNamesOf(ast.CapabilitiesForThisVersion())
+	files, digest := read(fsys, isPolicy, problems)
 	set := &Set{CIClass: o.CIClass, timeout: cmp.Or(o.Timeout, DefaultTimeout)}
-	for i := range sources {
-		sources[i].lint(forbidden, problems)
-		if p := sources[i].policy; p != nil {
-			set.Policies = append(set.Policies, p)
-		}
+	file := ""
+	if o.Checked {
+		file = cacheFile(o.Cache, digest)
 	}
-	slices.SortFunc(set.Policies, func(a, b *Policy) int {
-		return cmp.Or(cmp.Compare(a.ID, b.ID), cmp.Compare(a.File, b.File))
-	})
-	set.check(o, problems)
-	compile(sources, params, o, problems)
+	if !set.thaw(file, files, params) {
+		set.compile(files, params, o, problems)
+	}
 	if err := problems.err(); err != nil {
 		return nil, err
+	}
+	if file != "" && !set.thawed {
+		_ = writeCache(file, set.Policies) // the next one compiles again
 	}
 	set.params, set.profiles, set.comments = params, thresholds.profiles, thresholds.comments
 	if set.data, err = dataOf(params); err != nil {
 		return nil, fmt.Errorf("%s: %w", paramsFile, err)
 	}
 	set.Digest = digestOf(digest, params)
-	for _, s := range sources {
-		if s.policy != nil {
-			s.policy.Params = groupsOf(s.module, params)
-			s.policy.Fields = fieldsOf(s.module)
-		}
-	}
 	if err := set.keep(o.Only); err != nil {
 		return nil, err
 	}
 	return set, nil
+}
+
+// thaw takes the policies from the cache, if they are there.
+func (s *Set) thaw(file string, files []File, params map[string]any) bool {
+	kept, ok := readCache(file)
+	if !ok {
+		return false
+	}
+	texts := make(map[string]string, len(files))
+	for _, f := range files {
+		texts[f.Name] = f.Text
+	}
+	for _, c := range kept {
+		p, err := c.thaw(texts, params)
+		if err != nil {
+			s.Policies = nil
+			return false
+		}
+		s.Policies = append(s.Policies, p)
+	}
+	s.thawed = true
+	return true
+}
+
+// compile parses, checks and compiles the policies.
+func (s *Set) compile(files []File, params map[string]any, o Options, problems *Problems) {
+	sources := parse(files, problems)
+	forbidden := forbiddenNamesOf(ast.CapabilitiesForThisVersion())
+	for i := range sources {
+		sources[i].lint(forbidden, problems)
+		if p := sources[i].policy; p != nil {
+			p.Params, p.Fields = groupsOf(sources[i].module, params), fieldsOf(sources[i].module)
+			s.Policies = append(s.Policies, p)
+		}
+	}
+	slices.SortFunc(s.Policies, func(a, b *Policy) int {
+		return cmp.Or(cmp.Compare(a.ID, b.ID), cmp.Compare(a.File, b.File))
+	})
+	s.check(o, problems)
+	compile(sources, params, o, problems)
 }
 
 // dataOf holds the parameters where policies read them: data.params.
@@ -133,11 +170,10 @@ func isPolicy(file string) bool { return path.Ext(file) == ".rego" && !isTest(fi
 
 func isTest(file string) bool { return strings.HasSuffix(file, "_test.rego") }
 
-// parse reads every file of the set that is wanted, in the order of their paths.
+// read reads every file of the set that is wanted, in the order of their paths.
 // The second result is a digest of what was read.
-func parse(fsys fs.FS, wanted func(file string) bool, problems *Problems) ([]source, []byte) {
-	var files []string
-	var texts [][]byte
+func read(fsys fs.FS, wanted func(file string) bool, problems *Problems) ([]File, []byte) {
+	var files []File
 	hash := sha256.New()
 	err := fs.WalkDir(fsys, ".", func(file string, entry fs.DirEntry, err error) error {
 		switch {
@@ -149,20 +185,25 @@ func parse(fsys fs.FS, wanted func(file string) bool, problems *Problems) ([]sou
 			return nil
 		}
 		text, err := fs.ReadFile(fsys, file)
-		files, texts = append(files, file), append(texts, text)
+		files = append(files, File{Name: file, Text: string(text)})
 		fmt.Fprintf(hash, "%s %d\n%s", file, len(text), text)
 		return err
 	})
 	if err != nil {
 		problems.add("", 0, "cannot read the policies: %v", unwrapPath(err))
 	}
+	return files, hash.Sum(nil)
+}
+
+// parse parses the files.
+func parse(files []File, problems *Problems) []source {
 	modules := make([]*ast.Module, len(files))
 	found := make([]Problems, len(files))
 	inParallel(len(files), func(i int) {
 		options := ast.ParserOptions{ProcessAnnotation: true, RegoVersion: ast.RegoV1}
-		module, err := ast.ParseModuleWithOpts(files[i], string(texts[i]), options)
+		module, err := ast.ParseModuleWithOpts(files[i].Name, files[i].Text, options)
 		if err != nil {
-			found[i].addError(files[i], err)
+			found[i].addError(files[i].Name, err)
 		}
 		modules[i] = module
 	})
@@ -170,10 +211,10 @@ func parse(fsys fs.FS, wanted func(file string) bool, problems *Problems) ([]sou
 	for i, module := range modules {
 		problems.List = append(problems.List, found[i].List...)
 		if module != nil && len(found[i].List) == 0 {
-			sources = append(sources, source{file: files[i], text: texts[i], module: module})
+			sources = append(sources, source{file: files[i].Name, text: []byte(files[i].Text), module: module})
 		}
 	}
-	return sources, hash.Sum(nil)
+	return sources
 }
 
 // check looks at the policies of the set together.

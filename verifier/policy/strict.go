@@ -26,8 +26,9 @@ func Lint(fsys fs.FS, o Options) (policies int, err error) {
 		return 0, err
 	}
 	told := &Problems{} // what Load has told already
-	sources, _ := parse(fsys, isPolicy, told)
-	tests, _ := parse(fsys, isTest, all)
+	texts, _ := read(fsys, isPolicy, told)
+	tested, _ := read(fsys, isTest, all)
+	sources, tests := parse(texts, told), parse(tested, all)
 	for i := range sources {
 		sources[i].lint(nil, told)
 		if sources[i].policy != nil {

@@ -1,0 +1,197 @@
+package policy
+
+import (
+	"bytes"
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"slices"
+	"sync"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+
+	"github.com/hindsight-project/hindsight/verifier/machine"
+)
+
+// Compiling a set takes longer than judging a short trace with it. What was
+// compiled of a set that was checked is kept in a file, named after the files of
+// the set and the very program that compiled them. It is read by nobody else, and
+// whatever is wrong with it, the set is compiled again.
+
+// compiled is a policy as the cache keeps it.
+type compiled struct {
+	Metadata Metadata // without Specs
+	Specs    []string
+	File     string
+	Line     int
+	Fields   []string
+	Groups   []string // of parameters that it names
+	Sources  []string // names of the files that judge
+	Path     string   // data.invariants.policy_bounds
+	Rules    map[string]bool
+	Lines    map[string]int
+	Size     int // of the program
+	program  []byte
+}
+
+// cacheFile is where the set with this digest is kept, "" when nowhere.
+func cacheFile(dir string, digest []byte) string {
+	self, err := os.Executable()
+	if dir == "" || err != nil {
+		return ""
+	}
+	info, err := os.Stat(self)
+	if err != nil {
+		return ""
+	}
+	key := sha256.Sum256(fmt.Appendf(digest[:len(digest):len(digest)], "%s %s %d %d",
+		runtime.Version(), self, info.Size(), info.ModTime().UnixNano()))
+	return filepath.Join(dir, hex.EncodeToString(key[:16])+".policies")
+}
+
+// readCache returns the policies in a file; false when they must be compiled.
+func readCache(file string) ([]compiled, bool) {
+	text, err := os.ReadFile(file)
+	if file == "" || err != nil || len(text) < sha256.Size {
+		return nil, false
+	}
+	sum, text := text[:sha256.Size], text[sha256.Size:]
+	if found := sha256.Sum256(text); !bytes.Equal(sum, found[:]) {
+		return nil, false
+	}
+	header, programs, _ := bytes.Cut(text, []byte("\n"))
+	var out []compiled
+	if json.Unmarshal(header, &out) != nil {
+		return nil, false
+	}
+	for i := range out {
+		if out[i].Size > len(programs) {
+			return nil, false
+		}
+		out[i].program, programs = programs[:out[i].Size], programs[out[i].Size:]
+	}
+	return out, len(out) > 0
+}
+
+// writeCache keeps the policies. That it cannot costs time, and nothing else.
+func writeCache(file string, policies []*Policy) error {
+	var list []compiled
+	for _, p := range policies {
+		c, err := p.freeze()
+		if err != nil {
+			return err
+		}
+		list = append(list, c)
+	}
+	text, err := json.Marshal(list)
+	if err != nil {
+		return err
+	}
+	text = append(text, '\n')
+	for _, c := range list {
+		text = append(text, c.program...)
+	}
+	sum := sha256.Sum256(text)
+	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(filepath.Dir(file), "policies-*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name()) // once it is renamed, there is none
+	if _, err := f.Write(append(sum[:], text...)); err != nil {
+		_ = f.Close() // the first error counts
+		return err
+	}
+	if err := f.Close(); err != nil {
+		return err
+	}
+	if err := os.Rename(f.Name(), file); err != nil {
+		return err
+	}
+	return tidyCache(filepath.Dir(file))
+}
+
+// keptSets is how many sets the cache holds: those of a few builds.
+const keptSets = 4
+
+// tidyCache removes all but the newest files.
+func tidyCache(dir string) error {
+	files, err := filepath.Glob(filepath.Join(dir, "*.policies"))
+	if err != nil {
+		return err
+	}
+	age := func(file string) int64 {
+		info, err := os.Stat(file)
+		if err != nil {
+			return 0 // somebody else has removed it
+		}
+		return -info.ModTime().UnixNano()
+	}
+	slices.SortFunc(files, func(a, b string) int { return cmp.Compare(age(a), age(b)) })
+	for _, file := range files[min(len(files), keptSets):] {
+		err = errors.Join(err, os.Remove(file))
+	}
+	return err
+}
+
+func (p *Policy) freeze() (compiled, error) {
+	c := compiled{
+		Metadata: p.Metadata, File: p.File, Line: p.Line, Fields: p.Fields, Path: p.path.String(),
+		Groups: slices.Sorted(maps.Keys(p.Params)), Rules: p.rules, Lines: p.lines,
+	}
+	for _, s := range p.Specs {
+		c.Specs = append(c.Specs, s.String())
+	}
+	c.Metadata.Specs = nil
+	for _, s := range p.Sources {
+		c.Sources = append(c.Sources, s.Name)
+	}
+	var err error
+	c.program, err = p.program.AppendBinary(nil)
+	c.Size = len(c.program)
+	return c, err
+}
+
+// thaw makes the policy of what the cache kept; its program is read when it is
+// first asked.
+func (c compiled) thaw(texts map[string]string, params map[string]any) (*Policy, error) {
+	p := &Policy{
+		Metadata: c.Metadata, File: c.File, Line: c.Line, Fields: c.Fields, rules: c.Rules, lines: c.Lines,
+		Params: map[string]any{},
+	}
+	var err error
+	if p.path, err = ast.ParseRef(c.Path); err != nil {
+		return nil, err
+	}
+	for _, pattern := range c.Specs {
+		spec, err := regexp.Compile(pattern)
+		if err != nil {
+			return nil, err
+		}
+		p.Specs = append(p.Specs, spec)
+	}
+	for _, group := range c.Groups {
+		p.Params[group] = params[group]
+	}
+	for _, name := range c.Sources {
+		p.Sources = append(p.Sources, File{Name: name, Text: texts[name]})
+	}
+	p.program = &machine.Program{}
+	p.ready = sync.OnceValue(func() (found Problems) {
+		if err := p.program.UnmarshalBinary(c.program); err != nil {
+			found.addError(p.File, err)
+		}
+		return found
+	})
+	return p, nil
+}
