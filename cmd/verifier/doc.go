@@ -4,6 +4,7 @@
 //
 //	check    judge traces and print the verdict
 //	explain  the manual page of a policy, or a list of all
+//	export   write a judged trace for other tools: Perfetto, OpenTelemetry, CloudEvents
 //	repro    write a finding as files for OPA alone
 //	ledger   fold many runs into a flakiness table and a regression ledger
 //	schema   print the JSON schema of the JSON report, or of a view
