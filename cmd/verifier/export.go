@@ -52,7 +52,8 @@ write a watch log: recorder export.`,
 		RunE: func(cmd *cobra.Command, args []string) error { return o.run(cmd.Context(), args[0]) },
 	}
 	o.policyFlags.bind(cmd)
-	cmd.Flags().StringVarP(&o.output, "output", "o", "", "`FORMAT[=FILE]`: perfetto, otlp or jsonl; without a file to stdout")
+	cmd.Flags().StringVarP(&o.output, "output", "o", "",
+		"`FORMAT[=FILE]`: perfetto, otlp or jsonl; without a file to stdout")
 	return cmd
 }
 

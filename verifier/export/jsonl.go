@@ -49,7 +49,8 @@ func writeJSONL(w io.Writer, r *trace.Reader, judged verdict.Trace) error {
 			return err
 		}
 	}
-	if err := put(said(run, "verdict", judged.Digest, "", time.Duration(r.Certificate().Duration), verdictOf(judged))); err != nil {
+	end := time.Duration(r.Certificate().Duration)
+	if err := put(said(run, "verdict", judged.Digest, "", end, verdictOf(judged))); err != nil {
 		return err
 	}
 	return out.Flush()

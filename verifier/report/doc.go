@@ -3,7 +3,8 @@
 // A format is a function of the run alone. The same run gives the same bytes,
 // whoever asks and wherever: no clock, no terminal width, no paths of the
 // machine. What a format needs beside the run is in [Options]; one that shows more
-// than the verdict opens the trace through them. A further format is a file with its function and a line in [Formats].
+// than the verdict opens the trace through them. A further format is a file with
+// its function and a line in [Formats].
 //
 //	text      for people: the verdict first, then what is wrong, then what is not
 //	          known, then what held; the last line has the totals and the exit code
