@@ -55,3 +55,21 @@ func withoutProse(v any) {
 		}
 	}
 }
+
+// Suites write the containers of a spec before its text.
+func TestASpecIsRecognisedWithItsContainersAndWithout(t *testing.T) {
+	drain := loaded().Policy("scenario-node-drain")
+	const text = "recovers growth operation after node drain"
+	for title, want := range map[string]bool{
+		text: true,
+		"Dynamic storage [P0] Node drain during growth " + text: true,
+		"Node drain during growth":                              false,
+		text + " and then some":                                 false,
+		"never" + text:                                          false,
+		"":                                                      false,
+	} {
+		if got := drain.IsOfSpec(title); got != want {
+			t.Errorf("%q: recognised is %t, want %t", title, got, want)
+		}
+	}
+}

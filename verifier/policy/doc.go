@@ -71,7 +71,8 @@
 //	                  pass; declared: only one that says that it does (by a mark with
 //	                  "requirement": id, or a spec), or that is told to by --require
 //	  rows            - doc: requirements, row: "…": the rows of requirements it judges
-//	  specs           patterns of titles of specs that claim to exercise it
+//	  specs           patterns of the texts of specs, without their containers, that claim
+//	                  to exercise it
 //	  assertion       functional, storage, data, controller or timing: it judges this
 //	                  kind of assertion for every scenario
 //

@@ -39,7 +39,8 @@ type Row struct {
 	Text     string `yaml:"row"` // as the document words it
 }
 
-// IsOfSpec reports whether a spec of this title claims to exercise the policy.
+// IsOfSpec reports whether a spec of this title, with or without its containers,
+// claims to exercise the policy.
 func (m Metadata) IsOfSpec(title string) bool {
 	return title != "" && slices.ContainsFunc(m.Specs, func(r *regexp.Regexp) bool { return r.MatchString(title) })
 }
@@ -205,13 +206,13 @@ func (r reader) rows() []Row {
 }
 
 // specs reads which specs of a suite claim to exercise the policy: patterns that
-// match the whole title of a spec.
+// match the spec's own text, the end of a title that has its containers before it.
 func (r reader) specs() []*regexp.Regexp {
 	var patterns []string
 	r.decode("specs", &patterns)
 	var out []*regexp.Regexp
 	for _, pattern := range patterns {
-		compiled, err := regexp.Compile("^(?:" + pattern + ")$")
+		compiled, err := regexp.Compile(`(?:^|\s)(?:` + pattern + `)$`)
 		if err != nil {
 			r.wrong("specs", "has %q, which is no regular expression: %v", pattern, err)
 			continue
