@@ -4,9 +4,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-	"time"
 
-	"github.com/cloudevents/sdk-go/v2/event"
 	"github.com/nats-io/nats.go"
 
 	"github.com/hindsight-project/hindsight/recorder/envelope"
@@ -20,88 +18,64 @@ const (
 
 // encode writes an event in binary mode: the attributes are headers, the
 // object is the payload as it is.
-func encode(subject, runID string, e trace.Event) (*nats.Msg, error) {
-	ce := envelope.Wrap(runID, e)
-	if err := ce.Validate(); err != nil {
-		return nil, fmt.Errorf("cannot put %s of %s into an envelope: %w", e.Type, e.Object, err)
+func encode(subject, runID string, e trace.Event) *nats.Msg {
+	attributes := envelope.Attributes(runID, e)
+	h := make(nats.Header, len(attributes)+headersOfJetStream)
+	values := make([]string, len(attributes))
+	for i, a := range attributes {
+		values[i] = escape(a.Value)
+		h[headerOf(a.Name)] = values[i : i+1 : i+1]
 	}
-	h := nats.Header{}
-	set := func(name, value string) {
-		if value != "" {
-			h[name] = []string{escape(value)}
-		}
+	return &nats.Msg{Subject: subject, Header: h, Data: e.Data}
+}
+
+// headersOfJetStream is how many headers are added on sending.
+const headersOfJetStream = 2
+
+// headerOf is the header of an attribute. Only one has a name of its own.
+func headerOf(attribute string) string {
+	if attribute == "datacontenttype" {
+		return contentType
 	}
-	set(headerPrefix+"specversion", ce.SpecVersion())
-	set(headerPrefix+"id", ce.ID())
-	set(headerPrefix+"source", ce.Source())
-	set(headerPrefix+"type", ce.Type())
-	set(headerPrefix+"subject", ce.Subject())
-	set(contentType, ce.DataContentType())
-	if t := ce.Time(); !t.IsZero() {
-		set(headerPrefix+"time", t.UTC().Format(time.RFC3339Nano))
-	}
-	for name, value := range ce.Extensions() {
-		set(headerPrefix+name, value.(string))
-	}
-	return &nats.Msg{Subject: subject, Header: h, Data: ce.Data()}, nil
+	return headerPrefix + attribute
 }
 
 // decode reads what encode wrote.
 func decode(h nats.Header, data []byte) (trace.Event, error) {
-	ce := event.New(event.CloudEventsVersionV1)
-	for name, values := range h {
-		attribute, ours := strings.CutPrefix(strings.ToLower(name), headerPrefix)
-		if !ours || len(values) == 0 {
-			continue
+	if len(h[headerPrefix+"type"]) == 0 { // not from us; the case of headers does not count
+		lower := nats.Header{}
+		for name, values := range h {
+			lower[strings.ToLower(name)] = values
+		}
+		h = lower
+	}
+	var broken error
+	e, err := envelope.Read(func(name string) string {
+		values := h[headerPrefix+name]
+		if len(values) == 0 {
+			return ""
 		}
 		value, err := unescape(values[0])
 		if err != nil {
-			return trace.Event{}, fmt.Errorf("header %s: %w", name, err)
+			broken = fmt.Errorf("header %s%s: %w", headerPrefix, name, err)
 		}
-		if err := setAttribute(&ce, attribute, value); err != nil {
-			return trace.Event{}, fmt.Errorf("header %s: %w", name, err)
-		}
+		return value
+	}, data)
+	if broken != nil {
+		return trace.Event{}, broken
 	}
-	ce.SetDataContentType(event.ApplicationJSON)
-	ce.DataEncoded = data
-	if err := ce.Validate(); err != nil {
-		return trace.Event{}, fmt.Errorf("it is no CloudEvent: %w", err)
-	}
-	return envelope.Unwrap(ce)
-}
-
-func setAttribute(ce *event.Event, name, value string) error {
-	switch name {
-	case "specversion":
-		if value != event.CloudEventsVersionV1 {
-			return fmt.Errorf("version %q of CloudEvents is not known", value)
-		}
-	case "id":
-		ce.SetID(value)
-	case "source":
-		ce.SetSource(value)
-	case "type":
-		ce.SetType(value)
-	case "subject":
-		ce.SetSubject(value)
-	case "time":
-		t, err := time.Parse(time.RFC3339Nano, value)
-		if err != nil {
-			return err
-		}
-		ce.SetTime(t.UTC())
-	default:
-		ce.SetExtension(name, value)
-	}
-	return nil
+	return e, err
 }
 
 // escape encodes a header value as the CloudEvents bindings ask for: printable
 // ASCII but the space, the double quote and the percent sign stays.
 func escape(s string) string {
+	if strings.IndexFunc(s, func(c rune) bool { return !isPlain(c) }) < 0 {
+		return s
+	}
 	var b strings.Builder
 	for i := range len(s) {
-		if c := s[i]; c > ' ' && c < 0x7f && c != '"' && c != '%' {
+		if c := s[i]; isPlain(rune(c)) {
 			b.WriteByte(c)
 		} else {
 			fmt.Fprintf(&b, "%%%02X", c)
@@ -109,6 +83,8 @@ func escape(s string) string {
 	}
 	return b.String()
 }
+
+func isPlain(c rune) bool { return c > ' ' && c < 0x7f && c != '"' && c != '%' }
 
 func unescape(s string) (string, error) {
 	if !strings.Contains(s, "%") {

@@ -40,14 +40,12 @@ var ErrTooLarge = errors.New("too large for the NATS server")
 // each exactly once. It waits while too much is on the way; it fails with
 // ErrTooLarge, or when the bus cannot go on at all.
 func (b *Bus) Publish(ctx context.Context, e trace.Event) error {
-	m, err := encode(subject(b.opts.RunID, e), b.opts.RunID, e)
-	if err != nil {
-		return err
+	m := encode(subject(b.opts.RunID, e), b.opts.RunID, e)
+	size := m.Size() + headerReserve
+	if limit := b.nc.MaxPayload(); int64(size) > limit {
+		return fmt.Errorf("%s of %s has %d bytes: %w, which takes %d", e.Type, e.Object, size, ErrTooLarge, limit)
 	}
-	if size := int64(m.Size()) + headerReserve; size > b.nc.MaxPayload() {
-		return fmt.Errorf("%s of %s has %d bytes: %w, which takes %d", e.Type, e.Object, size, ErrTooLarge, b.nc.MaxPayload())
-	}
-	return b.out.publish(ctx, m)
+	return b.out.publish(ctx, m, size)
 }
 
 // headerReserve is the room for the headers that are added on sending.
@@ -72,7 +70,7 @@ type publisher struct {
 
 	mu      sync.Mutex
 	changed chan struct{} // closed and replaced when the window shrinks or fails
-	window  []*nats.Msg   // not acknowledged
+	window  []unconfirmed // not acknowledged
 	bytes   int           // of window
 	first   uint64        // sequence number of window[0], or of the next message
 	broken  bool          // nothing is sent until the window was sent again
@@ -80,6 +78,12 @@ type publisher struct {
 	stalled int           // attempts since then
 	err     error         // the bus cannot go on
 	futures chan sent
+}
+
+// unconfirmed is a message that the server may not have.
+type unconfirmed struct {
+	*nats.Msg
+	size int // bytes
 }
 
 type sent struct {
@@ -105,10 +109,10 @@ func (p *publisher) close() {
 	p.done.Wait()
 }
 
-func (p *publisher) publish(ctx context.Context, m *nats.Msg) error {
+func (p *publisher) publish(ctx context.Context, m *nats.Msg, size int) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for p.err == nil && len(p.window) > 0 && (len(p.window) >= windowMessages || p.bytes+m.Size() > windowBytes) {
+	for p.err == nil && len(p.window) > 0 && (len(p.window) >= windowMessages || p.bytes+size > windowBytes) {
 		if err := p.wait(ctx); err != nil {
 			return err
 		}
@@ -116,8 +120,8 @@ func (p *publisher) publish(ctx context.Context, m *nats.Msg) error {
 	if p.err != nil {
 		return p.err
 	}
-	p.window = append(p.window, m)
-	p.bytes += m.Size()
+	p.window = append(p.window, unconfirmed{m, size})
+	p.bytes += size
 	if !p.broken {
 		p.send(m, p.first+uint64(len(p.window))-1)
 	}
@@ -201,8 +205,8 @@ func (p *publisher) await(ctx context.Context, s sent) error {
 // acknowledge drops what the server has from the window.
 func (p *publisher) acknowledge(seq uint64) {
 	for len(p.window) > 0 && p.first <= seq {
-		p.bytes -= p.window[0].Size()
-		p.window[0] = nil
+		p.bytes -= p.window[0].size
+		p.window[0] = unconfirmed{}
 		p.window = p.window[1:]
 		p.first++
 	}
@@ -301,7 +305,7 @@ func (p *publisher) checkOurs(ctx context.Context, last uint64) error {
 	var ours *nats.Msg
 	i := last - p.first // wraps around for last < first
 	if i < uint64(len(p.window)) {
-		ours = p.window[i]
+		ours = p.window[i].Msg
 	}
 	foreign := last >= p.first && ours == nil
 	p.mu.Unlock()
@@ -345,7 +349,7 @@ func (p *publisher) resend(last uint64) error {
 	p.acknowledge(last)
 	p.broken = false
 	for i, m := range p.window {
-		p.send(m, p.first+uint64(i))
+		p.send(m.Msg, p.first+uint64(i))
 		if p.broken {
 			p.forget()
 			return errNotSent
