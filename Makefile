@@ -87,8 +87,8 @@ scale: golang ## Kill nodes of a JetStream cluster under load, and write docs/sc
 fault-suite: build ## Record under every fault for half an hour, and write docs/reliability.md anew
 	cd $(LAB) && $(GO) build -o ../../bin/ ./faults/informer ./faults/stepped \
 		k8s.io/kubernetes/cmd/kubectl github.com/nats-io/nats-server/v2
-	bin/lab faults >docs/reliability.md.new
-	mv docs/reliability.md.new docs/reliability.md
+	bin/lab faults >docs/reliability.md.new; found=$$?; \
+	test -s docs/reliability.md.new && mv docs/reliability.md.new docs/reliability.md; exit $$found
 
 .PHONY: mutate
 mutate: golang ## Make mistakes on purpose, and write docs/policy-strength.md anew

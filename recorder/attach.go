@@ -94,7 +94,7 @@ type attachment struct {
 func (a *attachment) discover(ctx context.Context) error {
 	config := rest.CopyConfig(a.o.Config)
 	config.WarningHandler = rest.NoWarnings{}
-	config.QPS, config.Burst = max(config.QPS, 50), max(config.Burst, 100)
+	config.QPS, config.Burst = max(config.QPS, 100), max(config.Burst, 200)
 	d, err := discovery.NewDiscoveryClientForConfig(config)
 	if err != nil {
 		return fmt.Errorf("cannot use the configuration of the cluster: %w", err)
@@ -162,7 +162,7 @@ func (a *attachment) run() (cert trace.Certificate, err error) {
 	a.rec = &recording{
 		rules: a.rules, redacted: w.Run().Redactions, began: w.Run().Start, announced: map[time.Duration]chan<- error{},
 		path: a.o.Output, writer: w, durable: w.Position().Seq, last: time.Duration(w.Certificate().Duration),
-		start: time.Now(), wall: a.o.Wall, elapsed: elapsed(w, a.o.Wall()), lags: map[watch.StreamKey]*lags{},
+		start: time.Now(), wall: a.o.Wall, elapsed: elapsed(w, a.o.Wall()),
 	}
 	defer func() { err = errors.Join(err, a.rec.writer.Close()) }() // that may be another one by then
 	a.rec.resumeGaps()

@@ -457,6 +457,18 @@ func TestWhatIsRecorded(t *testing.T) {
 			trace.ProofGaps,
 		},
 		{
+			"the right to watch that is taken away for good is a gap, though lists agree",
+			func(s *apiServer, a *attached) {
+				s.set(func() { s.listOnly[pods] = true })
+				s.cutAll()
+				a.sees("stream pods/ds denied")
+				s.put(pods, "ds/b", nil)
+				s.remove(pods, "ds/b")
+			},
+			[]string{"added pods/ds/a u101 at 101", "gap pods/ds begin: 101 to 103", "gap pods/ds end: 101 to 103"},
+			trace.ProofGaps,
+		},
+		{
 			"a server without bookmarks is given some seconds to contradict",
 			func(s *apiServer, a *attached) {
 				s.set(func() { s.mute = true })
@@ -604,6 +616,18 @@ func TestWhatIsDeniedIsLeftOutAndCertified(t *testing.T) {
 	}
 	got = a.stream("clusters.postgresql.cnpg.io")
 	if got.Proof != trace.ProofDenied || got.Reason != "not served by this API server" {
+		t.Errorf("got %+v", got)
+	}
+}
+
+func TestWhatMayBeListedAndNotBeWatchedIsDenied(t *testing.T) {
+	s := newAPIServer(t)
+	s.listOnly[pods] = true
+	s.put(pods, "ds/a", nil)
+	a := attachTo(t, s)
+	a.sees("stream pods/ds denied")
+	got := a.end("pods")
+	if got.Proof != trace.ProofDenied || !strings.Contains(got.Reason, "cannot watch") {
 		t.Errorf("got %+v", got)
 	}
 }

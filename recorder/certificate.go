@@ -65,7 +65,7 @@ func writeRun(w io.Writer, run trace.Run, cert trace.Certificate) {
 func writeStreams(w io.Writer, streams []trace.StreamCert) {
 	fmt.Fprintln(w, strings.Join([]string{
 		"STREAM", "NAMESPACE", "PROOF", "ADDED", "MODIFIED", "DELETED", "INFERRED",
-		"COALESCED", "DUPLICATE", "REOPENED", "GAPS", "LAG", "VERSIONS",
+		"COALESCED", "DUPLICATE", "REOPENED", "GAPS", "LAG P50/P99/MAX", "VERSIONS",
 	}, "\t"))
 	for _, s := range streams {
 		versions := "-"
@@ -78,9 +78,19 @@ func writeStreams(w io.Writer, streams []trace.StreamCert) {
 		} {
 			fields = append(fields, strconv.FormatUint(n, 10))
 		}
-		fields = append(fields, short(time.Duration(s.LagMax)), versions)
+		fields = append(fields, lags(s), versions)
 		fmt.Fprintln(w, strings.Join(fields, "\t"))
 	}
+}
+
+// lags are the delays from receipt to disk; the greatest only where no others are
+// known, as in traces of earlier versions.
+func lags(s trace.StreamCert) string {
+	longest := short(time.Duration(s.LagMax))
+	if s.LagP99 == 0 {
+		return longest
+	}
+	return short(time.Duration(s.LagP50)) + "/" + short(time.Duration(s.LagP99)) + "/" + longest
 }
 
 // writeReasons says why streams are not complete, or what else is to be known

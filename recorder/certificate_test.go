@@ -27,6 +27,7 @@ func TestWriteCertificate(t *testing.T) {
 			{
 				Resource: pods, Namespace: "ds-e2e", Proof: trace.ProofGaps, FirstRV: "100", LastRV: "250", Added: 3,
 				Modified: 7, Deleted: 2, Inferred: 1, Coalesced: 9, Reopened: 4, Gaps: 1, LagMax: int64(15 * time.Millisecond),
+				LagP50: int64(2 * time.Millisecond), LagP99: int64(9 * time.Millisecond),
 			},
 			{Resource: pods, Namespace: "operator", Proof: trace.ProofComplete, FirstRV: "90", LastRV: "250"},
 		},

@@ -15,6 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/hindsight-project/hindsight/recorder/bus"
+	"github.com/hindsight-project/hindsight/recorder/lag"
 	"github.com/hindsight-project/hindsight/recorder/redact"
 	"github.com/hindsight-project/hindsight/recorder/trace"
 	"github.com/hindsight-project/hindsight/recorder/watch"
@@ -45,7 +46,7 @@ type recording struct {
 	path    string
 	writer  *trace.Writer // nil when somebody else writes what is published
 	streams []*watch.Stream
-	lags    map[watch.StreamKey]*lags
+	lags    lag.Lags
 	durable uint64        // sequence number of the bus up to which the trace has all
 	goal    uint64        // drained is closed when durable comes here
 	drained chan struct{} // nil when nobody waits
@@ -154,7 +155,8 @@ func (r *recording) deliver(b bus.Batch) error {
 	}
 	if n > 0 {
 		r.show.wrote(n, r.now()-b.Events[0].Time)
-		r.measure(b.Events)
+		now := r.now()
+		r.lags.Measure(b.Events, func(e *trace.Event) time.Duration { return now - e.Time })
 	}
 	r.durable = b.Position.Seq
 	if r.drained != nil && r.durable >= r.goal {
@@ -219,16 +221,12 @@ func (r *recording) reopen() error {
 // written with the next transaction.
 func (r *recording) certifyProgress() {
 	for _, s := range r.streams {
-		t := s.Target()
-		n, l := s.TakeCoalesced(), r.lags[t.Key()]
-		if n == 0 && l.total == 0 {
-			continue
+		if n := s.TakeCoalesced(); n > 0 {
+			t := s.Target()
+			r.writer.Certify(t.Resource, t.Namespace, func(c *trace.StreamCert) { c.Coalesced += n })
 		}
-		r.writer.Certify(t.Resource, t.Namespace, func(c *trace.StreamCert) {
-			c.Coalesced += n
-			l.certify(c)
-		})
 	}
+	r.lags.Certify(r.writer)
 }
 
 // consume starts to write into the trace what comes out of the bus.
@@ -370,11 +368,13 @@ func (r *recording) adopt(streams []*watch.Stream) {
 	if r.writer == nil {
 		return
 	}
+	var measured []lag.Stream
 	for _, s := range streams {
 		t := s.Target()
-		r.lags[t.Key()] = &lags{}
+		measured = append(measured, lag.Stream{Resource: t.Resource, Namespace: t.Namespace})
 		r.writer.Certify(t.Resource, t.Namespace, func(*trace.StreamCert) {})
 	}
+	r.lags = lag.New(measured)
 }
 
 // resumeGaps continues to number the gaps of a trace.

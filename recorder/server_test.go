@@ -36,6 +36,7 @@ type apiServer struct {
 	ever      []change        // history that nobody forgets: what the states at all versions are made of
 	cached    bool            // the server names the version from which it can be watched
 	denied    map[string]bool // paths that RBAC refuses; with "*" behind it, in all namespaces at once
+	listOnly  map[string]bool // paths of which RBAC refuses watches
 	down      bool            // every request is refused
 	deaf      bool            // watches are refused, lists are not
 	gone410   bool            // an expired watch is refused with HTTP 410 instead of an ERROR event
@@ -69,7 +70,7 @@ var served = []struct{ path, kind string }{
 func newAPIServer(t testing.TB) *apiServer {
 	s := &apiServer{
 		changed: make(chan struct{}), cut: make(chan struct{}), expired: make(chan struct{}),
-		rev: 100, kinds: map[string]*kind{}, denied: map[string]bool{},
+		rev: 100, kinds: map[string]*kind{}, denied: map[string]bool{}, listOnly: map[string]bool{},
 	}
 	for _, k := range served {
 		i := strings.LastIndex(k.path, "/")
@@ -324,7 +325,7 @@ func (s *apiServer) watch(w http.ResponseWriter, r *http.Request, k *kind, names
 	timeout, _ := strconv.Atoi(r.URL.Query().Get("timeoutSeconds"))
 	s.mu.Lock()
 	cut, expired, tooOld, status410, deaf, mute := s.cut, s.expired, since < s.compacted, s.gone410, s.deaf, s.mute
-	slice := cmp.Or(s.slice, math.MaxInt)
+	slice, refused := cmp.Or(s.slice, math.MaxInt), s.listOnly[k.path]
 	message := "The resourceVersion for the provided watch is too old."
 	if s.cached {
 		message = fmt.Sprintf("too old resource version: %d (%d)", since, s.compacted)
@@ -336,6 +337,10 @@ func (s *apiServer) watch(w http.ResponseWriter, r *http.Request, k *kind, names
 	s.mu.Unlock()
 	if deaf {
 		panic(http.ErrAbortHandler)
+	}
+	if refused {
+		status(w, http.StatusForbidden, "Forbidden", k.resource.Name+" is forbidden: User cannot watch resource")
+		return
 	}
 	if tooOld && status410 {
 		status(w, http.StatusGone, "Expired", message)

@@ -111,11 +111,7 @@ func runFaults(cmd *cobra.Command, o faults.Options, parts string) (err error) {
 	if err := report.Write(cmd.OutOrStdout()); err != nil {
 		return err
 	}
-	var missed []string
-	for _, r := range report.Results {
-		missed = append(missed, r.Failures()...)
-	}
-	if len(missed) > 0 {
+	if missed := report.Missed(); len(missed) > 0 {
 		return errors.New("bars were missed:\n" + strings.Join(missed, "\n"))
 	}
 	if o.Keep {

@@ -17,7 +17,7 @@ import (
 // A batch is one transaction of the trace: as much as there is, up to these.
 const (
 	batchEvents = 1000
-	batchBytes  = 16 << 20
+	batchBytes  = 8 << 20
 	linger      = 25 * time.Millisecond
 )
 

@@ -26,11 +26,11 @@
 //     watches from what is in the trace. What a crash of the machine took from
 //     the bus is asked of the API server again. A stream that ends before the
 //     trace's position is replaced by one that begins behind it.
-//   - Memory is bounded by the window (2048 messages, 32 MiB) and by one batch
-//     (1000 events, 16 MiB). When the window is full, [Bus.Publish] waits, and
+//   - Memory is bounded by the window (2048 messages, 16 MiB) and by one batch
+//     (1000 events, 8 MiB). When the window is full, [Bus.Publish] waits, and
 //     with it the watch.
 //
-// What is in the trace is purged from the stream, every 64 MiB, or a quarter of
+// What is in the trace is purged from the stream, every 16 MiB, or a quarter of
 // what the stream may hold. After a clean end the stream is deleted.
 //
 // What cannot be had any more is never passed over: a sequence number that is due

@@ -16,7 +16,7 @@ import (
 // What may be on the way to the server: more makes Publish wait.
 const (
 	windowMessages = 2048
-	windowBytes    = 32 << 20
+	windowBytes    = 16 << 20
 )
 
 const (

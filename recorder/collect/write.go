@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/hindsight-project/hindsight/recorder/bus"
+	"github.com/hindsight-project/hindsight/recorder/lag"
 	"github.com/hindsight-project/hindsight/recorder/trace"
 )
 
@@ -45,18 +46,27 @@ func (c *collector) write(ctx context.Context, offer bus.Offer, say func(string,
 
 // consume writes what the stream of a run has, until the end of the run comes.
 func (c *collector) consume(ctx context.Context, w *trace.Writer, offer bus.Offer) (end bus.End, err error) {
+	var streams []lag.Stream
+	for _, s := range offer.Published.Streams {
+		streams = append(streams, lag.Stream{Resource: s.Resource, Namespace: s.Namespace})
+	}
+	lags := lag.New(streams)
 	err = offer.Source.Consume(ctx, w.Position().Seq, func(b bus.Batch) error {
+		lags.Certify(w)
 		n, _, err := bus.Write(w, b, c.notify)
 		if err != nil {
 			return err
 		}
 		c.wrote(n)
+		now := time.Now()
+		lags.Measure(b.Events, func(e *trace.Event) time.Duration { return now.Sub(e.Wall) })
 		if b.End != nil {
 			end = *b.End
 			return errEnded
 		}
 		return nil
 	})
+	lags.Certify(w)
 	switch {
 	case errors.Is(err, errEnded):
 		return end, nil

@@ -40,12 +40,15 @@ const (
 
 // The encoders and the decoder keep their tables between calls and are safe
 // for concurrent EncodeAll and DecodeAll. One goroutine each is enough: a block
-// is small, and parallel work is over blocks or files.
+// is small, and parallel work is over blocks or files. Windows of a mebibyte keep
+// their memory small; what is larger is mostly alike anyway.
 var (
-	blockEncoder, _ = zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedBestCompression),
-		zstd.WithEncoderConcurrency(1), zstd.WithEncoderCRC(false), zstd.WithLowerEncoderMem(true))
+	blockEncoder, _ = zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedBetterCompression),
+		zstd.WithEncoderConcurrency(1), zstd.WithEncoderCRC(false), zstd.WithLowerEncoderMem(true),
+		zstd.WithWindowSize(1<<20))
 	tailEncoder, _ = zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest),
-		zstd.WithEncoderConcurrency(1), zstd.WithEncoderCRC(false), zstd.WithLowerEncoderMem(true))
+		zstd.WithEncoderConcurrency(1), zstd.WithEncoderCRC(false), zstd.WithLowerEncoderMem(true),
+		zstd.WithWindowSize(1<<20))
 	sectionDecoder, _ = zstd.NewReader(nil, zstd.WithDecoderMaxMemory(maxSection),
 		zstd.WithDecoderConcurrency(2))
 )

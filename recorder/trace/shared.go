@@ -67,7 +67,7 @@ func (s *shared) serve(first uint64, payload []byte) error {
 		return nil
 	}
 	encoder, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedBetterCompression),
-		zstd.WithEncoderConcurrency(1), zstd.WithEncoderCRC(false), zstd.WithWindowSize(8*maxShared),
+		zstd.WithEncoderConcurrency(1), zstd.WithEncoderCRC(false), zstd.WithWindowSize(4*maxShared),
 		zstd.WithLowerEncoderMem(true),
 		zstd.WithEncoderDictRaw(sharedID, dictionaryOf(payload)))
 	if err != nil {

@@ -76,6 +76,8 @@
 // # What is refused
 //
 // Secrets are never recorded. A resource that discovery does not know or that
-// RBAC refuses at the start is left out. One that is refused later is asked for
-// until it is allowed again; then the watch goes on as after any other break.
+// RBAC refuses at the start is left out; so is what may be listed and never be
+// watched, of which nothing but the list is in the trace. One that is refused
+// later is asked for until it is allowed again; then the watch goes on as after any
+// other break. If it never is, what happened since is a gap with that reason.
 package watch

@@ -33,7 +33,8 @@ type Outcome struct {
 func (s *Stream) Finish(ctx context.Context) (Outcome, error) {
 	ctx = klog.NewContext(ctx, logr.Discard())
 	s.mu.Lock()
-	denied, leftOut, listed := s.denied, s.leftOut, s.listed
+	denied, listed := s.denied, s.listed
+	leftOut := s.leftOut || denied != "" && !s.watched // what may be listed only has no history
 	s.standIn = false
 	s.mu.Unlock()
 	if leftOut {
@@ -53,9 +54,9 @@ func (s *Stream) Finish(ctx context.Context) (Outcome, error) {
 	if err != nil {
 		return Outcome{}, err
 	}
-	if end == unreached && len(s.differences(final)) > 0 {
+	if denied = s.Denied(); end == unreached && (denied != "" || len(s.differences(final)) > 0) {
 		s.mu.Lock()
-		s.expired = "the recorder was ended before its watch had come to the final list"
+		s.expired = cmp.Or(denied, "the recorder was ended before its watch had come to the final list")
 		s.mu.Unlock()
 		if err := s.replace(final.Items, final.ResourceVersion); err != nil {
 			return Outcome{}, err
@@ -145,8 +146,11 @@ func (s *Stream) catchUp(ctx context.Context, final *list) (ending, error) {
 			ResourceVersion: since, AllowWatchBookmarks: true, TimeoutSeconds: &timeout,
 		})
 		switch {
+		case isDenied(err):
+			s.failed(err)
+			return unreached, nil
 		case err == nil:
-			done, err := s.follow(ctx, newEvents(ctx, f, s.ended), final.ResourceVersion)
+			done, err := s.follow(ctx, newEvents(ctx, f, func(err error) { s.ended(ctx, err) }), final.ResourceVersion)
 			if err != nil {
 				return unreached, err
 			}

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strconv"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/watch"
 )
@@ -51,21 +52,21 @@ func (m *memory) start(futile int) string {
 	return strconv.FormatUint(m.last+(moved<<futile+headStart-1)/headStart, 10)
 }
 
-// refusal asks why the server does not let us watch from a version; "" if it
-// does, or does not say.
-func (c *Client) refusal(ctx context.Context, t Target, rv string) string {
+// refusal asks why the server does not let us watch from a version; nil if it
+// does, or does not say within a second.
+func (c *Client) refusal(ctx context.Context, t Target, rv string) error {
 	second := int64(1)
 	f, err := c.watch(ctx, t, metav1.ListOptions{ResourceVersion: rv, TimeoutSeconds: &second})
 	if err != nil {
-		return err.Error()
+		return err
 	}
 	defer f.close()
 	kind, raw, err := f.next()
 	var status metav1.Status
 	if err != nil || watch.EventType(kind) != watch.Error || json.Unmarshal(raw, &status) != nil {
-		return ""
+		return nil
 	}
-	return status.Message
+	return apierrors.FromObject(&status)
 }
 
 // oldest finds the oldest version after rv from which on history is not lost,

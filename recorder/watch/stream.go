@@ -67,6 +67,7 @@ type Stream struct {
 	standIn     bool          // the list under way stands in for one: Replace does nothing
 	listedAt    time.Duration // when the list under way was asked for
 	opened      bool          // a watch was open
+	watched     bool          // a watch was open ever, by us or by a recorder before us
 	outage      *outage       // set while there is no watch
 	backlog     *backlog      // set until a watch opened anew is current
 }
@@ -121,7 +122,7 @@ func (s *Stream) Resume(c Checkpoint, live []trace.Version) error {
 			uid: types.UID(v.UID), rv: v.ResourceVersion, recorded: v.ResourceVersion, raw: v.Data,
 		}
 	}
-	s.rv, s.contact, s.listed = c.RV, c.Contact, c.Listed
+	s.rv, s.contact, s.listed, s.watched = c.RV, c.Contact, c.Listed, c.Listed
 	const killed = "the recorder was stopped"
 	if c.Gap != nil {
 		end := *c.Gap
@@ -161,9 +162,14 @@ func (s *Stream) Denied() string {
 // TakeCoalesced returns the number of heartbeats left out since the last call.
 func (s *Stream) TakeCoalesced() uint64 { return s.coalesced.Swap(0) }
 
-// retry is how a stream comes back: fast, because history expires, and never
-// slower than every two seconds, because there are only a few streams.
-var retry = wait.Backoff{Duration: 100 * time.Millisecond, Factor: 1.5, Jitter: 0.2, Steps: 8, Cap: 2 * time.Second}
+// retry is how a stream comes back: fast, however long the server was away,
+// because history expires meanwhile, and there are only a few streams.
+var retry = wait.Backoff{
+	Duration: 100 * time.Millisecond, Factor: 1.5, Jitter: 0.2, Steps: 4, Cap: 400 * time.Millisecond,
+}
+
+// deniedPause is the time between two attempts where the server refuses us.
+const deniedPause = 2 * time.Second
 
 // Run lists and watches until ctx ends, or until it is clear that the API
 // server does not let us record this resource at all.
@@ -205,6 +211,9 @@ func (l *lister) Watch(opts metav1.ListOptions) (watch.Interface, error) {
 // ListWithContext implements cache.ListerWithContext.
 func (l *lister) ListWithContext(ctx context.Context, opts metav1.ListOptions) (runtime.Object, error) {
 	s := l.s
+	if s.Denied() != "" && !sleep(ctx, deniedPause) {
+		return nil, ctx.Err()
+	}
 	if stand := s.standInList(); stand != nil {
 		return stand, nil
 	}
@@ -253,7 +262,9 @@ func (s *Stream) beginList(ctx context.Context, opts *metav1.ListOptions) error 
 	if first == "" {
 		refusal := s.hub.Client.refusal(ctx, s.target, rv) // the server's memory may have moved on since
 		s.mu.Lock()
-		s.memory.note(refusal)
+		if refusal != nil {
+			s.memory.note(refusal.Error())
+		}
 		first = s.memory.start(s.futile)
 		s.mu.Unlock()
 	}
@@ -274,40 +285,47 @@ func (l *lister) WatchWithContext(ctx context.Context, opts metav1.ListOptions) 
 	if err := s.noteOutage(); err != nil {
 		return nil, err
 	}
-	until := s.probe(ctx)
 	f, err := s.hub.Client.watch(ctx, s.target, opts)
 	if err != nil {
 		if ctx.Err() == nil {
 			s.failed(err)
+			s.confirm(ctx, err)
 		}
 		return nil, err
 	}
-	if err := s.watching(opts.ResourceVersion, until); err != nil {
+	if err := s.watching(opts.ResourceVersion); err != nil {
 		f.close()
 		return nil, err
 	}
-	return newEvents(ctx, f, s.ended), nil
+	s.probe(ctx)
+	return newEvents(ctx, f, func(err error) { s.ended(ctx, err) }), nil
 }
 
 // probe asks how far history has come, so that it is known which events of a
-// watch opened anew are its backlog. Without an answer every event up to the
-// next bookmark counts as backlog.
-func (s *Stream) probe(ctx context.Context) string {
+// watch opened anew are its backlog. It does so when the watch is open: history
+// that expires does not wait. Without an answer every event up to the next
+// bookmark counts as backlog.
+func (s *Stream) probe(ctx context.Context) {
 	s.mu.Lock()
-	first := s.outage == nil && s.backlog == nil
+	of := s.backlog
 	s.mu.Unlock()
-	if first {
-		return ""
+	if of == nil {
+		return
 	}
 	l, err := s.hub.Client.list(ctx, s.target, metav1.ListOptions{Limit: 1})
 	if err != nil {
-		return ""
+		return
 	}
-	return l.ResourceVersion
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	of.until = l.ResourceVersion
+	if s.backlog == of && !newer(of.until, s.rv) {
+		s.backlog = nil
+	}
 }
 
 // watching notes that a watch is open.
-func (s *Stream) watching(rv, until string) error {
+func (s *Stream) watching(rv string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.hub.Now()
@@ -318,12 +336,12 @@ func (s *Stream) watching(rv, until string) error {
 		if s.backlog != nil {
 			since = s.backlog.since
 		}
-		s.backlog = &backlog{since: since, until: until}
+		s.backlog = &backlog{since: since}
 		if o.noted {
 			s.hub.Notify("%s: watching again after %s", s.target, (now - o.since).Round(time.Millisecond))
 		}
 	}
-	s.outage, s.denied, s.opened = nil, "", true
+	s.outage, s.denied, s.opened, s.watched = nil, "", true, true
 	s.setReady()
 	return s.emitRecord(trace.Stream, now, record)
 }
@@ -352,12 +370,30 @@ func (s *Stream) noteOutage() error {
 }
 
 // ended is called by the watch that ended, whatever the reason.
-func (s *Stream) ended(err error) {
+func (s *Stream) ended(ctx context.Context, err error) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	s.outage = &outage{since: s.hub.Now(), reason: err.Error()}
 	if isExpired(err) {
 		s.noteExpired(err)
+	}
+	s.mu.Unlock()
+	s.confirm(ctx, err)
+}
+
+// confirm asks a second time at once where the server has said that history is
+// lost: what it remembers moves on.
+func (s *Stream) confirm(ctx context.Context, err error) {
+	s.mu.Lock()
+	rv, again := s.rv, isExpired(err) && s.expired == ""
+	s.mu.Unlock()
+	if !again {
+		return
+	}
+	refusal := s.hub.Client.refusal(ctx, s.target, rv)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if isExpired(refusal) && s.rv == rv {
+		s.noteExpired(refusal)
 	}
 }
 

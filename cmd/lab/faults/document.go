@@ -41,6 +41,17 @@ interface).
   over, {{.Size}} bytes each on average; created, changed, deleted, and created again under the same name.
 - The machine's load average during the rows: {{.LoadNote}}.
 
+## Bars
+
+| what is asked of the recorder | found | met |
+|---|---|---|
+{{range .Bars}}| {{.Asked}} | {{.Found}} | {{if .Met}}yes{{else}}**no**{{end}} |
+{{end}}
+{{with .Missed}}**Not met** in this run:
+{{range .}}
+- {{.}}{{end}}
+{{else}}All are met in this run.
+{{end}}
 ## Faults
 
 {{.Table}}
@@ -63,6 +74,8 @@ How the faults are made:
 
 - *connections cut, no connection*: resets by a TCP proxy. kubectl ends with its connection, and nobody starts
   it again. History is compacted in etcd, as API servers do it every five minutes.
+- *rights taken away*: the binding of the programs' user is deleted, and made again. What is open is cut,
+  because servers ask for rights when a watch is opened.
 - *API server killed*: with SIGKILL. Objects go on changing meanwhile, as they do with several API servers.
 - *watches expired, broken*: by a front that speaks TLS and HTTP for the API server.
 - *killed*: SIGKILL, all programs at the same random moments (0 to 1.2 s after the start; {{.Kills}} times), and
@@ -93,7 +106,8 @@ disk (fsync) p50 {{ms .ToDisk.P50}}, p99 {{ms .ToDisk.P99}}, of the slowest kind
 Rate: a backlog of {{.Backlog}} versions, written while the recorder was cut off, was durable
 {{printf "%.1f" .Drained.Seconds}} s after the receipt of the first: **{{printf "%.0f" .Durable}} versions a second**
 from the API server to the disk, which share the machine{{if .Verified}}; every one of them is in the trace{{end}}.
-The recorder used {{ms .BacklogCPU}} of processor time a version.
+The recorder used {{ms .BacklogCPU}} of processor time a version; that of the API server, the proxy between
+them and the truth is not counted in that, but they take it from the same {{$.Threads}} threads.
 {{end}}`))
 
 func milliseconds(d time.Duration) string { return fmt.Sprintf("%.2f ms", d.Seconds()*1e3) }
@@ -115,10 +129,11 @@ func (r Report) Write(w io.Writer) error {
 		}
 	}
 	return document.Execute(w, map[string]any{
-		"Kubernetes": cluster.Version, "Machine": machine(), "Date": r.Began.UTC().Format(time.DateOnly),
+		"Threads": runtime.NumCPU(), "Kubernetes": cluster.Version, "Machine": machine(),
+		"Date": r.Began.UTC().Format(time.DateOnly),
 		"Took": r.Took.Round(time.Second), "Rate": r.Options.Rate, "Size": r.Size, "Kills": r.Options.Kills,
 		"LoadNote": r.loadNote(), "Table": table.String(), "Acked": acked, "Lost": lost, "Ended": ended,
-		"Costs": r.Costs, "RoundRows": r.roundRows(),
+		"Costs": r.Costs, "RoundRows": r.roundRows(), "Bars": r.Bars(), "Missed": r.Missed(),
 	})
 }
 

@@ -18,7 +18,11 @@ type row struct {
 	id    string
 	title string
 	quick bool // is part of the reduced run
-	front bool // the programs reach the server through the front, not the proxy
+
+	// compared rows have the other programs in the reduced run too, in which they
+	// only show that they still run.
+	compared bool
+	front    bool // the programs reach the server through the front, not the proxy
 
 	// prepare changes what the programs are started with; nil: nothing.
 	prepare func(*stage, *setup) error
@@ -45,9 +49,8 @@ var rows = []row{
 	{id: "cut-10s", title: "connections cut every 10 s", fault: func(ctx context.Context, s *stage) error {
 		return s.cuts(ctx, 10*time.Second, s.times(6, 1))
 	}},
-	{id: "cut-1s", title: "connections cut every second", quick: true, fault: func(ctx context.Context, s *stage) error {
-		return s.cuts(ctx, time.Second, s.times(30, 4))
-	}},
+	{id: "cut-1s", title: "connections cut every second", quick: true, compared: true,
+		fault: func(ctx context.Context, s *stage) error { return s.cuts(ctx, time.Second, s.times(30, 4)) }},
 	{id: "outage-30s", title: "no connection for 30 s", fault: func(ctx context.Context, s *stage) error {
 		return s.outage(ctx, s.long(30*time.Second, 3*time.Second), 0)
 	}},
@@ -56,7 +59,9 @@ var rows = []row{
 			return s.outage(ctx, s.long(150*time.Second, 5*time.Second), s.long(120*time.Second, time.Second))
 		}},
 	{id: "restart", title: "API server killed and started again", quick: true, fault: restartServer},
-	{id: "expired", title: "watches expired: 410 while they are open", quick: true, front: true, fault: expireWatches},
+	{id: "denied", title: "rights taken away for 10 s", quick: true, prepare: withRights, fault: takeRights},
+	{id: "expired", title: "watches expired: 410 while they are open", quick: true, compared: true, front: true,
+		fault: expireWatches},
 	{id: "broken", title: "watches broken: cut within an event, stalled, nonsense, 500", quick: true, front: true,
 		fault: breakWatches},
 	{id: "kill", title: "program killed at random points", quick: true, fault: func(ctx context.Context, s *stage) error {

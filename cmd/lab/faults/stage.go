@@ -49,6 +49,7 @@ type stage struct {
 	compacted uint64   // up to where etcd has forgotten
 	nats      *process // the external server, of rows that have one
 	disk      *disk    // the small disk, of rows that have one
+	user      string   // whom the programs are, of rows in which that is not the administrator
 	clock     string   // file that sets the wall clock, of rows that have one
 
 	mu       sync.Mutex
@@ -134,6 +135,9 @@ func (s *stage) kubeconfig(address string) (string, error) {
 	for _, c := range file.Clusters {
 		c.Server = "https://" + address
 		c.Extensions = nil
+	}
+	for _, a := range file.AuthInfos {
+		a.Impersonate = s.user
 	}
 	path := filepath.Join(s.dir, "kubeconfig-"+strings.ReplaceAll(address, ":", "-"))
 	return path, clientcmd.WriteToFile(*file, path)
