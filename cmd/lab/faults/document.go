@@ -50,7 +50,7 @@ interface).
 {{with .Missed}}**Not met** in this run:
 {{range .}}
 - {{.}}{{end}}
-{{else}}All are met in this run.
+{{else}}What was run has met all that it could.
 {{end}}
 ## Faults
 
