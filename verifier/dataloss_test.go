@@ -12,6 +12,7 @@ import (
 
 	"github.com/hindsight-project/hindsight/recorder/sentinel"
 	"github.com/hindsight-project/hindsight/recorder/sentinel/pgtest"
+	"github.com/hindsight-project/hindsight/recorder/source"
 	"github.com/hindsight-project/hindsight/recorder/trace"
 	"github.com/hindsight-project/hindsight/verifier"
 	"github.com/hindsight-project/hindsight/verifier/verdict"
@@ -64,14 +65,17 @@ func run(
 	go func() {
 		done <- sentinel.Run(ctx, sentinel.Options{
 			Mode: sentinel.ModeWrite, URL: pgtest.URL(primary, standby), Namespace: "ds", Cluster: "pg", RunID: "loss",
-			Rate: 100, ReadEvery: 300 * time.Millisecond, Timeout: 2 * time.Second, Now: now,
-			Emit: func(e trace.Event) error {
-				mu.Lock()
-				defer mu.Unlock()
-				f.sentinel = append(f.sentinel, e)
-				return nil
+			Rate: 100, ReadEvery: 300 * time.Millisecond, Timeout: 2 * time.Second,
+			Sink: source.Sink{
+				Now: now,
+				Emit: func(e trace.Event) error {
+					mu.Lock()
+					defer mu.Unlock()
+					f.sentinel = append(f.sentinel, e)
+					return nil
+				},
+				Notify: func(string, ...any) {},
 			},
-			Notify: func(string, ...any) {},
 		})
 	}()
 	disturb(primary, standby, acknowledged)
