@@ -123,8 +123,9 @@
 // ([Options.Cache]): compiling takes longer than judging a short trace.
 //
 // [Set.Evaluate] asks each policy for its four sets once per document; with
-// [Set.Begin] the documents come part by part. Built-in errors are errors, not undefined values: what could not be computed must not
-// look like what was not found. A policy that fails, panics or exceeds its time
-// has the verdict error for that document and stops no other. Results come in
-// the order of policy id and entity, whatever the number of processors.
+// [Set.Begin] the documents come part by part. Built-in errors are errors, not
+// undefined values: what could not be computed must not look like what was not
+// found. A policy that fails, panics or exceeds its time has the verdict error for
+// that document and stops no other. Results come in the order of policy id and
+// entity, whatever the number of processors.
 package policy
