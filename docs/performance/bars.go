@@ -56,9 +56,9 @@ func value(name string) func(*results, plan) float64 {
 	return func(r *results, _ plan) float64 { return r.value(name) }
 }
 
-// figure is all NaN when it was not measured.
+// figure is all NaN when it was not measured, or not ready in time.
 func (r *results) figure(name string) figure {
-	if f, ok := r.Figures[name]; ok {
+	if f := r.Figures[name]; f.Runs > 0 {
 		return f
 	}
 	return figure{Wall: math.NaN(), CPU: math.NaN(), Low: math.NaN(), Peak: math.NaN()}

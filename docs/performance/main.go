@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 )
 
 func main() {
@@ -111,7 +112,8 @@ type plan struct {
 	large    string
 	many     int // small traces
 	rounds   int
-	patience float64 // s that a contender may take, over all of its rounds, until it has had enough of them
+	limit    time.Duration // when a contender is ended
+	patience float64       // s that a contender may take, over all of its rounds, until it has had enough of them
 }
 
 // size is a history of the generator.
@@ -131,6 +133,7 @@ var fullPlan = plan{
 		{name: "soak", events: 1_000_000, quiet: 40},
 	},
 	store: "100k", travel: "1m", small: "100k", large: "1m", many: 1000, rounds: 5, patience: 20,
+	limit: 2 * time.Minute,
 }
 
 var quickPlan = plan{
@@ -141,6 +144,7 @@ var quickPlan = plan{
 		{name: "soak", events: 20_000, quiet: 40},
 	},
 	store: "10k", travel: "40k", small: "10k", large: "40k", many: 20, rounds: 3, patience: 3,
+	limit: 2 * time.Minute,
 }
 
 // section measures something and keeps it in b.r.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -23,8 +24,8 @@ type contender struct {
 	found func(path string) ([]finding, error)
 }
 
-// limit is when a contender is ended.
-const limit = 5 * time.Minute
+// errSlow is about a contender that was ended; its figure has no runs.
+var errSlow = errors.New("was not ready in time")
 
 // contest lets all take turns. It returns their figures, by name, and what they
 // found in the first round.
@@ -41,6 +42,11 @@ func (b *bench) contest(all []contender) (map[string]figure, map[string][]findin
 			}
 			out := filepath.Join(b.dir, "stdout")
 			s, err := b.time(c, out)
+			if errors.Is(err, errSlow) {
+				fmt.Fprintf(os.Stderr, "performance: %v\n", err)
+				spent[c.name], samples[c.name] = math.Inf(1), nil
+				continue
+			}
 			if err != nil {
 				return nil, nil, err
 			}
@@ -55,7 +61,10 @@ func (b *bench) contest(all []contender) (map[string]figure, map[string][]findin
 	}
 	figures := map[string]figure{}
 	for name, s := range samples {
-		figures[name] = figureOf(s)
+		figures[name] = figure{}
+		if len(s) > 0 {
+			figures[name] = figureOf(s)
+		}
 	}
 	return figures, found, nil
 }
@@ -65,10 +74,12 @@ func (b *bench) contest(all []contender) (map[string]figure, map[string][]findin
 func (b *bench) time(c contender, out string) (sample, error) {
 	into := filepath.Join(b.dir, "sample.json")
 	args := append([]string{stepWord, "time", into, out}, c.args...)
-	ctx, cancel := context.WithTimeout(b.ctx, limit)
+	ctx, cancel := context.WithTimeout(b.ctx, b.plan.limit)
 	defer cancel()
 	cmd := b.command(ctx, b.tools.self, args...)
-	if err := cmd.Run(); err != nil {
+	if err := cmd.Run(); ctx.Err() == context.DeadlineExceeded {
+		return sample{}, fmt.Errorf("%s %w (%s)", c.name, errSlow, b.plan.limit)
+	} else if err != nil {
 		return sample{}, fmt.Errorf("%s: %w", c.name, err)
 	}
 	text, err := os.ReadFile(into)

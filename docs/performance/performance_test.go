@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 func committed() map[string]float64 {
@@ -167,7 +168,7 @@ func TestNumbersHaveThreeDigits(t *testing.T) {
 
 func TestCapacityFollowsFromWhatWasMeasured(t *testing.T) {
 	r := &results{
-		Figures: map[string]figure{"many/" + wholeSet: {CPU: 86.4, Wall: 50, Peak: 1e8}},
+		Figures: map[string]figure{"many/" + wholeSet: {CPU: 86.4, Wall: 50, Peak: 1e8, Runs: 1}},
 		Values:  map[string]float64{"many": 1000, "many bytes": 64e6, "verdict bytes": 36e3},
 		Words:   map[string]string{"machine": "a machine"},
 	}
@@ -238,7 +239,7 @@ func TestAProcessIsMeasuredWithItsExitCode(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &bench{ctx: t.Context(), dir: t.TempDir(), tools: tools{self: self}, plan: plan{rounds: 2, patience: 60}}
+	b := &bench{ctx: t.Context(), dir: t.TempDir(), tools: tools{self: self}, plan: plan{rounds: 2, patience: 60, limit: time.Minute}}
 	shell := func(name, script string, codes ...int) contender {
 		return contender{name: name, args: []string{"sh", "-c", script}, codes: codes, found: foundInJSON}
 	}
@@ -254,6 +255,12 @@ func TestAProcessIsMeasuredWithItsExitCode(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "fails ended with exit code 2") {
 		t.Errorf("error %v, want one about the exit code", err)
 	}
+	b.plan.limit = time.Second
+	figures, _, err = b.contest([]contender{shell("sleeps", "sleep 600")})
+	if f, took := figures["sleeps"]; err != nil || !took || f.Runs != 0 {
+		t.Errorf("figures %+v, error %v, want none of who sleeps", figures, err)
+	}
+	b.plan.limit = time.Minute
 	_, _, err = b.contest([]contender{shell("babbles", "echo hello")})
 	if err == nil || !strings.Contains(err.Error(), "babbles") {
 		t.Errorf("error %v, want one about an answer that cannot be read", err)

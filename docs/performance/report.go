@@ -87,6 +87,10 @@ func (b *bench) sideBySide(p *strings.Builder, in, title string, forms ...string
 	p.WriteString("|---|---|--:|--:|--:|--:|--:|\n")
 	hand := b.r.figure(in + "/" + sameByHand).CPU
 	row := func(who, what string, f figure) {
+		if f.Runs == 0 {
+			fmt.Fprintf(p, "| %s | %s | not within %s | | | | |\n", who, what, b.plan.limit)
+			return
+		}
 		fmt.Fprintf(p, "| %s | %s | %s | %s | %s | %s | %d |\n", who, what, seconds(f.Wall), seconds(f.CPU),
 			megabytes(f.Peak), times(f.CPU/hand), f.Runs)
 	}
@@ -132,7 +136,7 @@ func perEvent(bytes, events float64) string {
 // restTable writes everything that has one row only.
 func (b *bench) restTable(p *strings.Builder) {
 	r, many := b.r, b.r.figure("many/"+wholeSet)
-	fmt.Fprintf(p, pageRest, b.plan.travel, probes, millis(r.value("open")),
+	fmt.Fprintf(p, pageRest, b.plan.travel, b.r.value("moments"), millis(r.value("open")),
 		millis(r.value("state of one, median")), millis(r.value("state of one, p99")), r.value("objects of a namespace"),
 		millis(r.value("state of namespace, median")), millis(r.value("state of namespace, p99")),
 		r.value("many"), smallEvents, seconds(many.Wall), seconds(many.CPU), plain(many.CPU/many.Wall), megabytes(many.Peak),

@@ -129,7 +129,7 @@ func (b *bench) measureTravel() error {
 	for name, v := range map[string]float64{
 		"open": t.Open, "state of one, median": t.One, "state of one, p99": t.OneP99,
 		"state of namespace, median": t.Namespace, "state of namespace, p99": t.NamespaceP99,
-		"objects of a namespace": float64(t.ObjectsMedian),
+		"moments": float64(t.Probes), "objects of a namespace": float64(t.ObjectsMedian),
 	} {
 		b.r.Values[name] = v
 	}

@@ -175,11 +175,15 @@ type travel struct {
 	Open                    float64
 	One, OneP99             float64
 	Namespace, NamespaceP99 float64
+	Probes                  int
 	ObjectsMedian           int
 }
 
-// probes is how many moments the latency of time travel is measured at.
-const probes = 500
+// Latency of time travel is measured at so many moments, or fewer if that takes too long.
+const (
+	probes       = 500
+	travelBudget = time.Minute
+)
 
 // stepTravel measures the state of one object, and of all of a namespace, at random moments: TRACE.
 func stepTravel(_ context.Context, args []string) error {
@@ -200,7 +204,12 @@ func (t *travel) measure(r *trace.Reader) error {
 	random := rand.New(rand.NewPCG(1, 2))
 	objects, events := r.Objects(), r.Certificate().Events
 	var one, all, sizes []float64
+	begin := time.Now()
 	for range probes {
+		if time.Since(begin) > travelBudget {
+			break
+		}
+		t.Probes++
 		seq, want := 1+random.Uint64N(events), objects[random.IntN(len(objects))]
 		for want.Namespace == "" {
 			want = objects[random.IntN(len(objects))]

@@ -52,7 +52,7 @@ Import reads the log, writes the trace, seals it and syncs it to the disk.
 const pageRest = `
 ## Time travel
 
-In the trace of %s events, at %d random moments. Opening the trace takes %s.
+In the trace of %s events, at %.0f random moments. Opening the trace takes %s.
 
 | what | median | p99 |
 |---|--:|--:|

@@ -3,7 +3,6 @@ package judgement
 import (
 	"bufio"
 	"encoding/json"
-	"fmt"
 	"io"
 	"os"
 
@@ -71,9 +70,38 @@ func Export(r *trace.Reader, form Form, lines, document string) (err error) {
 	return export(r, form, into, one)
 }
 
+// exporter writes the same entries to two files.
+type exporter struct {
+	lines, document *bufio.Writer
+	before          string // what goes before the next entry of the document
+}
+
 func export(r *trace.Reader, form Form, into, one io.Writer) error {
-	lines, document := bufio.NewWriterSize(into, 1<<20), bufio.NewWriterSize(one, 1<<20)
-	before := `{"events": [` + "\n"
+	x := exporter{bufio.NewWriterSize(into, 1<<20), bufio.NewWriterSize(one, 1<<20), `{"events": [` + "\n"}
+	write := x.whole
+	if form == Lean {
+		write = x.lean
+	}
+	if err := write(r); err != nil {
+		return err
+	}
+	_, _ = x.document.WriteString("\n]}\n") // the writers keep their first error for Flush
+	return firstOf(x.lines.Flush(), x.document.Flush())
+}
+
+func (x *exporter) write(e entry) error {
+	text, err := json.Marshal(e)
+	if err != nil {
+		return err
+	}
+	_, _ = x.document.WriteString(x.before)
+	_, _ = x.document.Write(text)
+	_, err = x.lines.Write(append(text, '\n'))
+	x.before = ",\n"
+	return err
+}
+
+func (x *exporter) whole(r *trace.Reader) error {
 	for e, err := range r.Events(0) {
 		if err != nil {
 			return err
@@ -81,41 +109,54 @@ func export(r *trace.Reader, form Form, into, one io.Writer) error {
 		object := json.RawMessage("{}")
 		if e.Type.IsObject() {
 			object = e.Data
-			if form == Lean {
-				if object, err = lessOf(e); err != nil {
-					return fmt.Errorf("event %d: %w", e.Seq, err)
-				}
-			}
 		}
-		text, err := json.Marshal(entry{e.Seq, int64(e.Time), e.Type, object})
-		if err != nil {
+		if err := x.write(entry{e.Seq, int64(e.Time), e.Type, object}); err != nil {
 			return err
 		}
-		// The writers keep their first error for Flush.
-		_, _ = document.WriteString(before)
-		_, _ = document.Write(text)
-		_, _ = lines.Write(append(text, '\n'))
-		before = ",\n"
 	}
-	_, _ = document.WriteString("\n]}\n")
-	return firstOf(lines.Flush(), document.Flush())
+	return nil
 }
 
-// lessOf returns what the judgement reads of an event.
-func lessOf(e trace.Event) (json.RawMessage, error) {
-	less := lean{Kind: e.Object.Kind}
-	switch e.Object.Resource.Resource {
-	case "clusters", "persistentvolumeclaims":
-		if err := json.Unmarshal(e.Data, &less); err != nil {
-			return nil, err
-		}
-		labels := less.Metadata.Labels
-		less.Metadata.Labels = nil
-		if role, ok := labels[labelRole]; ok {
-			less.Metadata.Labels = map[string]string{labelCluster: labels[labelCluster], labelRole: role}
+// lean writes every event, too: each version of an object has another resourceVersion.
+func (x *exporter) lean(r *trace.Reader) error {
+	every := trace.Selection{Types: []trace.Type{trace.Mark, trace.Bookmark, trace.Gap}, Fields: selection.Fields}
+	known := map[trace.Resource]bool{}
+	for _, o := range r.Objects() {
+		if !known[o.Resource] {
+			known[o.Resource] = true
+			every.Fields = append(every.Fields, trace.Fields{
+				Group: o.Resource.Group, Resource: o.Resource.Resource, Paths: [][]string{{"metadata", "resourceVersion"}},
+			})
 		}
 	}
-	return json.Marshal(less)
+	return r.Scan(every, func(c *trace.Change) error {
+		object := json.RawMessage("{}")
+		if c.Type.IsObject() {
+			var err error
+			if object, err = json.Marshal(lessOf(c)); err != nil {
+				return err
+			}
+		}
+		return x.write(entry{c.Seq, int64(c.Time), c.Type, object})
+	})
+}
+
+// lessOf returns what the judgement reads of an object.
+func lessOf(c *trace.Change) lean {
+	less := lean{Kind: c.Object.Resource.Kind}
+	switch c.Object.Resource.Resource {
+	case "clusters", "persistentvolumeclaims":
+		less.Metadata.Name, less.Metadata.Namespace, less.Metadata.UID = c.Object.Name, c.Object.Namespace, c.Object.UID
+		less.Metadata.DeletionTimestamp = c.State.At("metadata", "deletionTimestamp").String()
+		if role := c.State.At("metadata", "labels", labelRole).String(); role != "" {
+			owner := c.State.At("metadata", "labels", labelCluster).String()
+			less.Metadata.Labels = map[string]string{labelCluster: owner, labelRole: role}
+		}
+		less.Spec.Resources.Requests.Storage = c.State.At("spec", "resources", "requests", "storage").String()
+		less.Spec.Storage.Limit = c.State.At("spec", "storage", "limit").String()
+		less.Status.Capacity.Storage = c.State.At("status", "capacity", "storage").String()
+	}
+	return less
 }
 
 func firstOf(errs ...error) error {
