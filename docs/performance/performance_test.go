@@ -239,7 +239,10 @@ func TestAProcessIsMeasuredWithItsExitCode(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &bench{ctx: t.Context(), dir: t.TempDir(), tools: tools{self: self}, plan: plan{rounds: 2, patience: 60, limit: time.Minute}}
+	b := &bench{
+		ctx: t.Context(), dir: t.TempDir(), tools: tools{self: self},
+		plan: plan{rounds: 2, patience: 60, limit: time.Minute},
+	}
 	shell := func(name, script string, codes ...int) contender {
 		return contender{name: name, args: []string{"sh", "-c", script}, codes: codes, found: foundInJSON}
 	}
