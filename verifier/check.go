@@ -99,12 +99,17 @@ func Check(ctx context.Context, paths []string, o Options) (verdict.Run, error) 
 	if err != nil {
 		return verdict.Run{}, err
 	}
-	for _, path := range paths {
-		t, err := CheckTrace(ctx, path, set, o)
-		if err != nil {
-			return verdict.Run{}, err
-		}
-		run.Traces = append(run.Traces, t)
+	run.Traces = make([]verdict.Trace, len(paths))
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(runtime.GOMAXPROCS(0)) // short traces have few parts that could be judged side by side
+	for i, path := range paths {
+		group.Go(func() (err error) {
+			run.Traces[i], err = CheckTrace(ctx, path, set, o)
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return verdict.Run{}, err
 	}
 	run.Judge()
 	return run, nil

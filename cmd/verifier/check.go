@@ -195,6 +195,7 @@ func (o *checkOptions) run(ctx context.Context, paths []string) error {
 	if err != nil {
 		return err
 	}
+	limitMemory(paths)
 	run, err := o.judge(ctx, paths, options)
 	if err != nil {
 		return err

@@ -367,6 +367,14 @@ type replay struct {
 	ops     []op
 }
 
+// touches reports whether a block is about an object that is wanted.
+func (p *replay) touches(b *block) (bool, error) {
+	if p.wanted == nil {
+		return true, nil
+	}
+	return b.objects.intersects(p.wanted)
+}
+
 // run decodes one block. Events of objects that are not wanted are not visited.
 // It ends with ErrStop after the event limit.
 func (p *replay) run(b *block, visit func(*record) error) error {

@@ -295,14 +295,10 @@ func (r *Reader) walk(p *replay, first, last uint64, visit func(*record) error) 
 		if err != nil {
 			return err
 		}
-		if p.wanted != nil {
-			touched, err := b.objects.intersects(p.wanted)
-			if err != nil {
-				return err
-			}
-			if !touched {
-				continue
-			}
+		if touched, err := p.touches(b); err != nil {
+			return err
+		} else if !touched {
+			continue
 		}
 		if err := p.run(b, visit); err != nil {
 			return err
@@ -337,6 +333,11 @@ func (r *Reader) restore(p *replay, seq uint64) (uint64, error) {
 		if err != nil {
 			return 0, fmt.Errorf("checkpoint after event %d: %w", at, err)
 		}
+		if touched, err := p.touches(b); err != nil {
+			return 0, fmt.Errorf("checkpoint after event %d: %w", at, err)
+		} else if !touched {
+			continue
+		}
 		if err := p.run(b, func(*record) error { return nil }); err != nil {
 			return 0, fmt.Errorf("checkpoint after event %d: %w", at, err)
 		}
@@ -349,11 +350,17 @@ func (r *Reader) matching(match func(Object) bool) func(uint32) bool {
 	if match == nil {
 		return nil
 	}
-	known := make([]bool, len(r.objects.list))
-	for id, o := range r.objects.list {
-		known[id] = id > 0 && match(*o)
+	const no, yes = 1, 2
+	known := make([]uint8, len(r.objects.list)) // most objects are never met on the way
+	return func(id uint32) bool {
+		if known[id] == 0 {
+			known[id] = no
+			if id > 0 && match(*r.objects.list[id]) {
+				known[id] = yes
+			}
+		}
+		return known[id] == yes
 	}
-	return func(id uint32) bool { return known[id] }
 }
 
 // event renders a record.

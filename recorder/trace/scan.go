@@ -24,7 +24,14 @@ type Fields struct {
 	Group    string
 	Resource string
 	Paths    [][]string
+	Topic    Topic // of a change of one of these; 0: none
 }
+
+// Topic is a set of what changed, one bit for each that a Selection gives a name.
+type Topic uint8
+
+// EveryTopic is what a version has changed that is not compared with an earlier one.
+const EveryTopic = ^Topic(0)
 
 // Change is what Scan delivers. It is valid until visit returns.
 type Change struct {
@@ -37,6 +44,7 @@ type Change struct {
 	Object    *Object // same pointer for the same object throughout a reader's life
 	Inferred  bool
 	State     State // after the event; for deleted the last one
+	Topics    Topic // of what changed; EveryTopic for what was added, deleted or is no object
 }
 
 // Scan calls visit for every selected event in order. It ends early, without
@@ -44,6 +52,7 @@ type Change struct {
 func (r *Reader) Scan(sel Selection, visit func(*Change) error) error {
 	p := r.newReplay()
 	p.mask = r.mask(sel)
+	topics := r.topics(sel)
 	selected := func(id uint32) bool { return int(id) < len(p.mask) && p.mask[id] }
 	for _, ref := range r.blocks {
 		b, err := r.fetch(ref.bucket, key64(ref.first))
@@ -55,7 +64,7 @@ func (r *Reader) Scan(sel Selection, visit func(*Change) error) error {
 		} else if !ok {
 			continue
 		}
-		err = p.run(b, func(rec *record) error { return r.deliver(rec, p.mask, visit) })
+		err = p.run(b, func(rec *record) error { return r.deliver(rec, p.mask, topics, visit) })
 		if errors.Is(err, ErrStop) {
 			return nil
 		}
@@ -69,7 +78,23 @@ func (r *Reader) Scan(sel Selection, visit func(*Change) error) error {
 // ErrStop, returned by visit, ends a Scan early.
 var ErrStop = errors.New("stop the scan")
 
-func (r *Reader) deliver(rec *record, mask []bool, visit func(*Change) error) error {
+// topics tells the topics of each path, by rank.
+func (r *Reader) topics(sel Selection) []Topic {
+	topics := make([]Topic, len(r.dict.entries))
+	for _, f := range sel.Fields {
+		if f.Topic == 0 {
+			continue
+		}
+		for id, marked := range r.mask(Selection{Fields: []Fields{f}}) {
+			if marked {
+				topics[r.ranks.rank[id]] |= f.Topic
+			}
+		}
+	}
+	return topics
+}
+
+func (r *Reader) deliver(rec *record, mask []bool, topics []Topic, visit func(*Change) error) error {
 	object := r.objects.list[rec.object]
 	root, err := r.root(rec.typ, object.Resource)
 	if err != nil {
@@ -78,8 +103,16 @@ func (r *Reader) deliver(rec *record, mask []bool, visit func(*Change) error) er
 	if !mask[r.ranks.id[root]] || len(rec.ops) == 0 && !rec.fresh && rec.typ != Deleted {
 		return nil
 	}
+	changed := EveryTopic
+	if rec.typ == Modified && !rec.fresh {
+		changed = 0
+		for _, o := range rec.ops {
+			changed |= topics[o.path]
+		}
+	}
 	return visit(&Change{
-		Seq: rec.seq, Time: time.Duration(rec.time), NotBefore: time.Duration(rec.notBefore),
+		Topics: changed,
+		Seq:    rec.seq, Time: time.Duration(rec.time), NotBefore: time.Duration(rec.notBefore),
 		Wall:   r.run.Start.Add(time.Duration(rec.time + rec.wall)),
 		Source: rec.source, Type: rec.typ, Object: object, Inferred: rec.inferred,
 		State: State{ranks: r.ranks, node: root, leaves: rec.leaves},

@@ -35,6 +35,9 @@ func (s State) child(key string) State {
 			return below
 		}
 	}
+	if key == "" || key[0] < '0' || key[0] > '9' {
+		return State{}
+	}
 	if i, err := strconv.ParseUint(key, 10, 31); err == nil {
 		if at, ok := s.ranks.child[pathKey{s.node, step{index: int32(i)}}]; ok {
 			return s.below(at)

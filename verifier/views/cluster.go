@@ -15,7 +15,10 @@ type cluster struct {
 	born                 bool   // created while the trace was running
 	from, left           moment
 
-	groups  map[groupKey]*groupHistory
+	groups map[groupKey]*groupHistory
+	// How many groups there were when spec and status were read for the last time.
+	blocksOf, sizingsOf int
+
 	sync    []syncPoint
 	primary []primaryPoint
 	gen     []generationPoint
@@ -140,14 +143,20 @@ func clusterFields() trace.Fields {
 }
 
 // observe folds one event of the Cluster.
-func (c *cluster) observe(m moment, s trace.State, start time.Time) {
+func (c *cluster) observe(m moment, s trace.State, start time.Time, topics trace.Topic) {
 	generation, _ := s.At("metadata", "generation").Int()
 	if n := len(c.gen); n == 0 || c.gen[n-1].generation != generation {
 		c.gen = append(c.gen, generationPoint{m, generation})
 	}
 	c.observeHealth(m, s)
-	c.observeSpec(m, generation, s)
-	c.observeSizing(m, s.At("status", "storageSizing"), start)
+	if len(c.groups) != c.blocksOf || topics&topicSpec != 0 {
+		c.observeSpec(m, generation, s)
+		c.blocksOf = len(c.groups)
+	}
+	if len(c.groups) != c.sizingsOf || topics&topicSizing != 0 {
+		c.observeSizing(m, s.At("status", "storageSizing"), start)
+		c.sizingsOf = len(c.groups)
+	}
 	synchronous := isSynchronous(s.At("spec"))
 	if n := len(c.sync); n == 0 || c.sync[n-1].synchronous != synchronous {
 		c.sync = append(c.sync, syncPoint{m, synchronous})

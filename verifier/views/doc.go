@@ -30,6 +30,14 @@
 // test demands that both say the same about every recording, and about recordings
 // that were changed at random.
 //
+// # In parts
+//
+// [Read] folds the trace in one pass into change points, about 160 bytes for each
+// event that matters; what it does not read is skipped undecoded, and of a change
+// only the part is read again that it is about (trace.Topic). Documents are made
+// from that, one life of a Cluster at a time ([Projection.Part]), on any number of
+// goroutines, and may be let go: they can be made again.
+//
 // # Conventions
 //
 // Times are ns since the start of the trace. What was recorded at ns happened in

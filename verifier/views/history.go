@@ -55,7 +55,6 @@ type volume struct {
 	points                         []volumePoint
 	touches                        []moment
 	failing                        []nodePoint // whether the claim shows that its expansion fails
-	body                           string      // of the last version, without bookkeeping
 	volumeName                     string      // of the PersistentVolume
 	source                         string      // VolumeSnapshot that it was made of
 	class                          string      // of storage
@@ -126,12 +125,36 @@ const (
 	leaseSuffix     = ".cnpg.io"
 )
 
+// What changes of objects are about, where that saves reading the rest.
+const (
+	topicBody   trace.Topic = 1 << iota // of a claim: anything but bookkeeping
+	topicSpec                           // of a Cluster: its spec and metadata
+	topicSizing                         // of a Cluster: its status of the sizes
+)
+
+// bodyPaths are the paths of an object but for those that every write changes:
+// two versions that differ in nothing else differ in the fact that somebody wrote.
+func bodyPaths() [][]string {
+	paths := [][]string{{"spec"}, {"status"}}
+	for _, key := range []string{
+		"annotations", "creationTimestamp", "deletionGracePeriodSeconds", "deletionTimestamp", "finalizers",
+		"generateName", "generation", "labels", "name", "namespace", "ownerReferences", "selfLink", "uid",
+	} {
+		paths = append(paths, []string{"metadata", key})
+	}
+	return paths
+}
+
 // selection is what the fold reads of a trace.
 func selection() trace.Selection {
 	return trace.Selection{
 		Fields: slices.Concat(waitFields(), episodeFields(), backupFields(), []trace.Fields{
 			clusterFields(), suiteFields(), eventFields(), newEventFields(),
 			{Resource: "persistentvolumeclaims", Paths: [][]string{{"metadata"}, {"spec"}, {"status"}}},
+			{Resource: "persistentvolumeclaims", Paths: bodyPaths(), Topic: topicBody},
+			{Group: "postgresql.cnpg.io", Resource: "clusters", Paths: [][]string{{"spec"}, {"metadata", "generation"}}, Topic: topicSpec},
+			{Group: "postgresql.cnpg.io", Resource: "clusters", Paths: [][]string{{"status", "storageSizing"}},
+				Topic: topicSizing},
 			{Resource: "pods", Paths: [][]string{
 				{"metadata", "labels"}, {"metadata", "creationTimestamp"}, {"metadata", "deletionTimestamp"},
 				{"metadata", "ownerReferences"}, {"spec", "nodeName"}, {"status", "phase"},
@@ -229,6 +252,12 @@ func gapsOf(c trace.Certificate) []trace.GapCert {
 // observe folds one event.
 func (h *history) observe(c *trace.Change) error {
 	h.end = momentOf(c)
+	if v, known := h.volumeOf[c.Object]; known && c.Type == trace.Modified && c.Topics&topicBody == 0 {
+		if v != nil {
+			v.touches = append(v.touches, h.end)
+		}
+		return nil
+	}
 	defer h.run.observe(h, c)
 	defer h.backups.observe(h, c)
 	defer h.waiting.observe(h, c)
@@ -327,7 +356,7 @@ func (h *history) observeCluster(c *trace.Change) {
 		k.left = earliest(k.left, momentOf(c))
 	}
 	if c.Type != trace.Deleted {
-		k.observe(momentOf(c), c.State, h.start)
+		k.observe(momentOf(c), c.State, h.start, c.Topics)
 	}
 }
 
@@ -439,13 +468,9 @@ func (v *volume) observe(c *trace.Change) {
 		v.source = source.At("name").String()
 	}
 	v.failing = appendNode(v.failing, p.moment, isFailing(s))
-	body := bodyOf(s)
 	if n := len(v.points); n == 0 || v.points[n-1].differs(p) {
 		v.points = append(v.points, p)
-	} else if body == v.body && c.Type == trace.Modified {
-		v.touches = append(v.touches, p.moment)
 	}
-	v.body = body
 }
 
 func (p volumePoint) differs(o volumePoint) bool {
@@ -465,21 +490,6 @@ func isResizing(s trace.State) bool {
 		}
 	}
 	return false
-}
-
-// bodyOf renders a version without what changes with every write: two versions
-// of equal body differ in nothing but the fact that somebody wrote.
-func bodyOf(s trace.State) string {
-	var b strings.Builder
-	for key, part := range s.At("metadata").Each() {
-		if key != "resourceVersion" && key != "managedFields" {
-			b.WriteString(key)
-			b.Write(part.JSON())
-		}
-	}
-	b.Write(s.At("spec").JSON())
-	b.Write(s.At("status").JSON())
-	return b.String()
 }
 
 func (h *history) observePod(c *trace.Change) {

@@ -1,0 +1,26 @@
+package main
+
+import (
+	"os"
+	"runtime/debug"
+)
+
+// limitMemory sets from what size of the heap on garbage is collected more
+// eagerly: what short traces need at most, or a multiple of the longest file,
+// which is about what is kept of it while it is judged.
+func limitMemory(paths []string) {
+	const (
+		least  = 200 << 20 // bytes
+		factor = 16        // measured: bytes kept per byte of a trace, and as much again
+	)
+	if os.Getenv("GOMEMLIMIT") != "" {
+		return
+	}
+	limit := int64(least)
+	for _, path := range paths {
+		if info, err := os.Stat(path); err == nil {
+			limit = max(limit, factor*info.Size())
+		}
+	}
+	debug.SetMemoryLimit(limit)
+}
