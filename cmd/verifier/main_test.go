@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"path/filepath"
 	"runtime/debug"
 	"strings"
 	"testing"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/hindsight-project/hindsight/recorder/bus/natstest"
 	"github.com/hindsight-project/hindsight/recorder/trace"
+	"github.com/hindsight-project/hindsight/recorder/watchlog"
 )
 
 func TestMain(m *testing.M) {
@@ -23,8 +25,8 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"verifier": main})
 }
 
-// The scripts run the real program. "trace FILE" writes a small recording, "nats"
-// starts a JetStream server and sets $URL.
+// The scripts run the real program. "trace FILE" writes a small recording, "recording
+// NAME FILE" one of a real run, "nats" starts a JetStream server and sets $URL.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
@@ -32,7 +34,10 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"trace": func(ts *testscript.TestScript, _ bool, args []string) { ts.Check(writeTrace(ts.MkAbs(args[0]))) },
 			"exit":  exit,
-			"nats":  startNATS,
+			"recording": func(ts *testscript.TestScript, _ bool, args []string) {
+				ts.Check(importRecording(args[0], ts.MkAbs(args[1])))
+			},
+			"nats": startNATS,
 		},
 	})
 }
@@ -44,6 +49,17 @@ func startNATS(ts *testscript.TestScript, _ bool, _ []string) {
 	ts.Check(err)
 	ts.Defer(c.Stop)
 	ts.Setenv("URL", c.URL())
+}
+
+// importRecording makes a trace of a recording that is committed with the recorder.
+func importRecording(name, out string) error {
+	in, err := os.Open(filepath.Join("..", "..", "recorder", "testdata", name+".jsonl.zst"))
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	_, err = watchlog.Import(context.Background(), in, watchlog.Options{Out: out, Name: name, Tool: "test"})
+	return err
 }
 
 // exit runs a program and demands its exit code: exit 3 verifier check x.db.

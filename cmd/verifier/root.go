@@ -70,8 +70,8 @@ func newRoot(s streams) *cobra.Command {
 		return fmt.Errorf("%w (see %s --help)", err, cmd.CommandPath())
 	})
 	root.AddCommand(
-		newCheck(s), newExplain(s), newExport(s), newLedger(s), newLint(s), newMutate(s),
-		newRepro(s), newSchema(s), newTest(s), newVersion(s), newWorker(s),
+		newCheck(s), newDiff(s), newExplain(s), newExport(s), newLedger(s), newLint(s), newMutate(s),
+		newRepro(s), newSchema(s), newServe(s), newShow(s), newTest(s), newVersion(s), newWorker(s),
 	)
 	return root
 }
