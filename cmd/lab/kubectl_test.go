@@ -114,7 +114,9 @@ func TestKubectlAgainstThePast(t *testing.T) {
 			"Kind:         Cluster", "Current Primary:", "pg-2",
 		}},
 		{"a node described", before, []string{"describe", "node", "n1"}, []string{"Non-terminated Pods:", "pg-2"}},
-		{"events in order", after, []string{"events", "-n", namespace, "--for", "pod/pg-1"}, []string{"LAST SEEN", "Killing"}},
+		{"events in order", after, []string{"events", "-n", namespace, "--for", "pod/pg-1"}, []string{
+			"LAST SEEN", "Killing",
+		}},
 		{"resources", before, []string{"api-resources"}, []string{"persistentvolumeclaims", "pvc", "postgresql.cnpg.io/v1"}},
 	}
 	for _, test := range tests {

@@ -118,7 +118,10 @@ func TestListGetAndSelect(t *testing.T) {
 	}{
 		{"all", metav1.ListOptions{}, "pg-1 pg-2 pg-3"},
 		{"by label", metav1.ListOptions{LabelSelector: "cnpg.io/instanceName=pg-2"}, "pg-2"},
-		{"by a set of labels", metav1.ListOptions{LabelSelector: "cnpg.io/instanceName in (pg-2,pg-3),cnpg.io/cluster"}, "pg-2 pg-3"},
+		{
+			"by a set of labels",
+			metav1.ListOptions{LabelSelector: "cnpg.io/instanceName in (pg-2,pg-3),cnpg.io/cluster"}, "pg-2 pg-3",
+		},
 		{"by name", metav1.ListOptions{FieldSelector: "metadata.name=pg-3"}, "pg-3"},
 		{"by a field", metav1.ListOptions{FieldSelector: "spec.nodeName=n2,status.phase!=Failed"}, "pg-3"},
 	}
@@ -171,7 +174,8 @@ func TestLongListsComeInParts(t *testing.T) {
 	if n != len(whole.Items) || n < 20 {
 		t.Errorf("the parts have %d objects, the list has %d", n, len(whole.Items))
 	}
-	if _, err := c.List(t.Context(), metav1.ListOptions{Limit: 7, Continue: "nonsense"}); !apierrors.IsResourceExpired(err) {
+	_, err = c.List(t.Context(), metav1.ListOptions{Limit: 7, Continue: "nonsense"})
+	if !apierrors.IsResourceExpired(err) {
 		t.Errorf("a token that is none: %v", err)
 	}
 }
@@ -296,7 +300,8 @@ func TestTables(t *testing.T) {
 	if len(table.Rows) != 3 || table.Rows[0].Cells[2] != "Running" || table.ColumnDefinitions[2].Name != "Status" {
 		t.Errorf("got %s", body[:300])
 	}
-	if raw := string(table.Rows[0].Object.Raw); !strings.Contains(raw, "PartialObjectMetadata") || strings.Contains(raw, `"spec":`) {
+	raw := string(table.Rows[0].Object.Raw)
+	if !strings.Contains(raw, "PartialObjectMetadata") || strings.Contains(raw, `"spec":`) {
 		t.Errorf("a row has %s", raw[:200])
 	}
 }
@@ -345,7 +350,8 @@ func TestWhatAServerAnswersBesideObjects(t *testing.T) {
 	}
 	review := strings.NewReader(`{"kind":"SelfSubjectAccessReview","apiVersion":"authorization.k8s.io/v1",
 		"spec":{"resourceAttributes":{"verb":"delete","resource":"pods"}}}`)
-	response, err := http.Post(config.Host+"/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", "application/json", review)
+	url := config.Host + "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+	response, err := http.Post(url, "application/json", review)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -31,7 +31,8 @@ func TestPictures(t *testing.T) {
 		{"event", bad, 1440, 980, false, func(p *page) {
 			p.key("f")
 			p.heading("limit")
-			p.eval(`document.querySelector("#panel ol button").click()`)
+			p.press("#panel ol button", "persistentvolumeclaims")
+			p.heading("pg-2")
 		}},
 		{"narrow", bad, 420, 860, false, func(p *page) { p.key("f"); p.heading("limit") }},
 		{"resize-deadlock", diagnosed("resize-deadlock"), 1440, 900, false, nil},

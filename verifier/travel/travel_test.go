@@ -25,7 +25,8 @@ func recorded(t *testing.T, name string) *travel.Past {
 	}
 	defer in.Close()
 	out := filepath.Join(t.TempDir(), name+".db")
-	if _, err := watchlog.Import(context.Background(), in, watchlog.Options{Out: out, Name: name, Tool: "test"}); err != nil {
+	o := watchlog.Options{Out: out, Name: name, Tool: "test"}
+	if _, err := watchlog.Import(context.Background(), in, o); err != nil {
 		t.Fatal(err)
 	}
 	return open(t, out)
@@ -133,7 +134,8 @@ func TestTablesAreThoseOfKubectl(t *testing.T) {
 	p := recorded(t, "primary-restart")
 	tests := []struct{ kind, at, want string }{
 		{"po", "@disruption+2s", "NAME READY STATUS RESTARTS AGE " +
-			"cnpg-controller-manager-78df9c44c6-6dmgt 1/1 Running 0 5m18s pg-1 0/1 Init:0/1 0 0s pg-2 1/1 Running 0 61s pg-3 1/1 Running 0 44s"},
+			"cnpg-controller-manager-78df9c44c6-6dmgt 1/1 Running 0 5m18s " +
+			"pg-1 0/1 Init:0/1 0 0s pg-2 1/1 Running 0 61s pg-3 1/1 Running 0 44s"},
 		{"pods", "@disruption+1s", "pg-1 0/1 Terminating"},
 		{"pvc", "1m30s", "pg-1 Bound pvc-f402fda5-aa72-4f32-b767-701ca8a417a3 2Gi RWO loop <unset> 88s"},
 		{"Cluster", "@disruption+1s", "NAME AGE INSTANCES READY STATUS PRIMARY pg 85s 3 2 Failing over pg-1"},

@@ -123,13 +123,15 @@ function drawBands(ctx, t, v, rows, top, height) {
     const next = rows.find((r) => r.type === "group" && r.y > row.y);
     const y = Math.max(0, row.y + row.h - top), end = Math.min(height, (next ? next.y : t.height) - top);
     if (end <= 0 || y >= height) continue;
+    let last = -1e9;
     for (const b of row.group.bands) {
-      const x = xOf(v, b.a), w = Math.max(1.5, xOf(v, b.b) - x);
-      if (x > v.width || x + w < 0) continue;
+      const x = xOf(v, b.a), w = Math.max(1, xOf(v, b.b) - x);
+      if (x > v.width || x + w < 0 || w < 2 && x - last < 2) continue; // from afar, many are one
+      last = x;
       ctx.fillStyle = theme.colors[b.s][1];
       ctx.globalAlpha = .1;
       ctx.fillRect(x, y, w, end - y);
-      ctx.globalAlpha = .5;
+      ctx.globalAlpha = w < 4 ? .15 : .5;
       ctx.fillRect(x, y, 1, end - y);
       ctx.globalAlpha = 1;
     }
