@@ -85,9 +85,8 @@ func (m *Machine) opa(f *function, pc int32, name string, call topdown.BuiltinFu
 		}
 		return nil
 	})
-	var empty topdown.BuiltinEmpty
 	switch {
-	case err == nil || errors.As(err, &empty):
+	case err == nil:
 		return out
 	case topdown.IsCancel(err):
 		panic(failure{ErrTimeout})
