@@ -272,7 +272,7 @@ func TestWhatARunCannotExerciseIsAllowed(t *testing.T) {
 		"static, alone":        {"operator-restart", "T1", false, []string{"replica-consistency", "status-coherence"}},
 		"static, with others":  {"operator-restart", "T2", false, []string{"status-coherence"}},
 		"dynamic, with others": {"operator-restart", "T3", true, nil},
-		"it gets a replica":    {"replica-scale-up", "T1", true, nil},
+		"it gets a replica":    {"replica-scale-up", "T1", true, []string{"convergence-resumes"}},
 	} {
 		r := New(named(t, test.scenario), test.topology, options(target.Offers{Dynamic: test.dynamic}))
 		allowed := r.Allowed()

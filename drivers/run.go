@@ -113,6 +113,9 @@ func (r *Run) Allowed() map[string]string {
 	if !r.options.Offers.Dynamic {
 		all["status-coherence"] = "with static sizing there is no status of it"
 	}
+	if g := r.Scenario.Growth; g != nil && g.Wait {
+		all["convergence-resumes"] = "nothing is done before the expansion is complete"
+	}
 	grows := slices.ContainsFunc(r.steps, func(s *step) bool { return s.Kind == scenarios.ScaleUp })
 	if r.Topology == scenarios.T1 && !grows {
 		all["replica-consistency"] = "one instance has no replica"

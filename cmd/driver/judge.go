@@ -17,13 +17,13 @@ import (
 // answer is what is read of the verifier's JSON.
 type answer struct {
 	Verdict string
-	Traces  []struct {
-		Policies  []struct{ ID, Verdict string }
-		Diagnoses []struct {
-			Policy string
-			Title  string
-		}
-	}
+	Traces  []answered
+}
+
+// answered is what the verifier says of one trace.
+type answered struct {
+	Policies  []struct{ ID, Verdict string }
+	Diagnoses []struct{ Policy string }
 }
 
 // judge asks the verifier about the trace of a run, and keeps its report as text

@@ -81,7 +81,10 @@ func record(
 	if o.log, err = os.Create(base + ".recorder.log"); err != nil {
 		return nil, err
 	}
-	args := append([]string{"attach", "-n", r.Target.Namespace, "-o", o.trace}, flags...)
+	// A Cluster that is restored from a snapshot has the sentinel's rows of the other one.
+	args := append([]string{
+		"attach", "-n", r.Target.Namespace, "-o", o.trace, "--sentinel-cluster=" + r.Target.Name,
+	}, flags...)
 	o.process = exec.Command(recorder, append(args, "--", self, "hold")...)
 	// A Ctrl-C at the terminal is for the driver, which ends the recorder in order.
 	o.process.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}

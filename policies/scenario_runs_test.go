@@ -1,0 +1,110 @@
+package policies_test
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/hindsight-project/hindsight/drivers/scenarios"
+	"github.com/hindsight-project/hindsight/verifier/policy"
+	"github.com/hindsight-project/hindsight/verifier/verdict"
+	"github.com/hindsight-project/hindsight/verifier/views"
+)
+
+// Each recording is a run of a scenario on a real cluster by cmd/driver, with the
+// sentinel, usage and logs, named scenario-topology; docs/scenarios.md tells how
+// they were made. What the verdicts are was checked by hand, and is kept here. The
+// released operator does not make a pod for a volume that is being resized, and so
+// the scenarios that delete a pod meanwhile end in its deadlock: that is what has
+// to be found in them.
+func TestRunsOfScenarios(t *testing.T) {
+	files, err := filepath.Glob(filepath.Join("testdata", "scenarios", "*.jsonl.zst"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no recordings: %v", err)
+	}
+	var got strings.Builder
+	for _, file := range files {
+		name := strings.TrimSuffix(filepath.Base(file), ".jsonl.zst")
+		log, err := os.Open(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		judgement := evaluate(t, imported(t, log), views.Names()...)
+		log.Close()
+		fmt.Fprintf(&got, "%s\n", name)
+		for _, line := range verdicts(judgement) {
+			fmt.Fprintf(&got, "    %s\n", line)
+		}
+		for _, line := range diagnosed(t, judgement) {
+			fmt.Fprintf(&got, "    %s\n", line)
+		}
+		exercises(t, name, judgement)
+	}
+	golden := filepath.Join("testdata", "scenarios", "verdicts.golden")
+	if *update {
+		if err := os.WriteFile(golden, []byte(got.String()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got.String()); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+}
+
+// verdicts lists the policies that the trace exercises or leaves in doubt, by
+// verdict, with codes and reasons where it is not held.
+func verdicts(j policy.Judgement) []string {
+	by := map[verdict.Verdict][]string{}
+	for _, p := range j.Policies {
+		words := map[string]bool{}
+		for _, f := range p.Findings {
+			words[f.Code] = true
+		}
+		for _, u := range p.Unknowns {
+			if p.Verdict == verdict.Inconclusive {
+				words[u.Reason] = true
+			}
+		}
+		text := p.ID
+		if len(words) > 0 {
+			text += " (" + strings.Join(slices.Sorted(maps.Keys(words)), ", ") + ")"
+		}
+		if p.Verdict != verdict.Vacuous {
+			by[p.Verdict] = append(by[p.Verdict], text)
+		}
+	}
+	var lines []string
+	for _, v := range slices.Backward(slices.Sorted(maps.Keys(by))) {
+		for _, text := range by[v] {
+			lines = append(lines, v.String()+" "+text)
+		}
+	}
+	return lines
+}
+
+// exercises demands that the run puts to the test what its scenario is about: the
+// disruption has met the operation.
+func exercises(t *testing.T, name string, j policy.Judgement) {
+	t.Helper()
+	for _, s := range scenarios.Library() {
+		if !strings.HasPrefix(name, s.Name+"-T") || s.Requirement == "" {
+			continue
+		}
+		for _, p := range j.Policies {
+			if p.ID == s.Requirement && p.Exercised == 0 {
+				t.Errorf("%s does not exercise %s", name, p.ID)
+			}
+		}
+		return
+	}
+}
