@@ -195,7 +195,7 @@ func TestEachStepIsMarkedWithWhatBecameOfIt(t *testing.T) {
 			if m.Side != "" {
 				word += "/" + m.Side
 			}
-			if outcome, there := m.More["outcome"].(string); there && m.Phase != marks.DisruptionStart {
+			if outcome, there := m.More["outcome"].(string); there {
 				word += ":" + outcome
 			}
 			words = append(words, word)

@@ -169,7 +169,7 @@ func (s *step) mark(phase, side string, done disruption.Done, failure error) mar
 	more := map[string]any{}
 	maps.Copy(more, done.Details)
 	more["kind"], more["number"] = s.Kind, s.number
-	if side != marks.Begin {
+	if side != marks.Begin && phase != marks.DisruptionStart {
 		more["outcome"] = "done"
 	}
 	if failure != nil {

@@ -64,7 +64,7 @@ func TestRunsOfScenarios(t *testing.T) {
 // verdicts lists the policies that the trace exercises or leaves in doubt, by
 // verdict, with codes and reasons where it is not held.
 func verdicts(j policy.Judgement) []string {
-	by := map[verdict.Verdict][]string{}
+	by := map[verdict.Level][]string{}
 	for _, p := range j.Policies {
 		words := map[string]bool{}
 		for _, f := range p.Findings {

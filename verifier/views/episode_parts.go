@@ -300,12 +300,6 @@ func (n narrator) backupOf(a *action, s stretch) episodeBackup {
 	if a.backup == nil && a.snapshot == nil {
 		return e
 	}
-	for _, exists := range fold.classes {
-		e.ClassKnown = true
-		if exists {
-			e.Classes++
-		}
-	}
 	if b := a.backup; b != nil {
 		e.Name, e.Method, e.Phases, e.Error, e.Instance = b.name, b.method, list(b.phases), b.error, b.instance
 		if len(b.phases) > 0 {
@@ -324,11 +318,27 @@ func (n narrator) backupOf(a *action, s stretch) episodeBackup {
 			e.Restored = append(e.Restored, n.restoredFrom(v)...)
 		}
 	}
+	e.ClassKnown, e.Classes = fold.classesFor(e.Snapshots)
 	_, health := during(n.health, s, func(h healthSpan) uint64 { return h.Seq })
 	if len(health) > 0 {
 		e.Condition, e.ConditionReason = health[len(health)-1].backup[0], health[len(health)-1].backup[1]
 	}
 	return e
+}
+
+// classesFor counts the VolumeSnapshotClasses that existed: where snapshots name
+// one, only that.
+func (s *episodeFold) classesFor(snapshots []episodeSnapshot) (known bool, usable int) {
+	for class, exists := range s.classes {
+		known = true
+		other := slices.ContainsFunc(snapshots, func(v episodeSnapshot) bool {
+			return v.Class != "" && v.Class != class.Name
+		})
+		if exists && !other {
+			usable++
+		}
+	}
+	return known, usable
 }
 
 func (n narrator) snapshotOf(v *snapshotLife) episodeSnapshot {

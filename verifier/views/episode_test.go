@@ -452,6 +452,23 @@ func TestBackupOfAnEpisode(t *testing.T) {
 	}
 }
 
+func TestClassesOfSnapshots(t *testing.T) {
+	for named, want := range map[string]string{"fast": "true 1", "gone": "true 0", "": "true 2"} {
+		d := cast(t).
+			put(29, snapshotClassKind, "fast", "c1", object{}).
+			put(29, snapshotClassKind, "slow", "c2", object{}).
+			put(30, backupKind, "b1", "b1", spec(object{"cluster": object{"name": "pg"}, "method": "volumeSnapshot"})).
+			put(32, snapshotKind, "b1-1", "s1", object{
+				"metadata": object{"labels": object{"cnpg.io/backupName": "b1"}},
+				"spec":     object{"volumeSnapshotClassName": named},
+			}).
+			documents("episode")["ns/pg/snapshot#1"]
+		if got := pick([]any{d["backup"]}, "class_known", "classes"); got[0] != want {
+			t.Errorf("the snapshot names %q: %s, want %s", named, got[0], want)
+		}
+	}
+}
+
 // What a sentinel says is told by episode: what was lost in one was not lost in another.
 func TestSentinelOfAnEpisode(t *testing.T) {
 	read := func(s *story, at float64, elements string) {

@@ -28,7 +28,7 @@
 #     pending: the recording ends before the time was over
 #     deleted: the cluster was deleted before the time was over
 #     clock: the moments are not known exactly enough to say whether it was in time
-#     no_class: there is no VolumeSnapshotClass, without which snapshots cannot be made
+#     no_class: there is no VolumeSnapshotClass, or not the named one, without which snapshots cannot be made
 #     no_restore_size: the snapshot does not say to which size it would be restored, or 0, which means the same
 #   demand: declared
 #   rows:
