@@ -100,10 +100,10 @@ func heading(priority string) string {
 
 // story is what was done, or why not.
 func (r Result) story() string {
-	if r.Outcome == Succeeded {
-		return strings.Join(r.Disruptions, "; ")
+	parts := slices.Clone(r.Disruptions)
+	if r.Outcome != Succeeded {
+		parts = append([]string{"**" + string(r.Outcome) + "**: " + r.Reason}, parts...)
 	}
-	parts := append([]string{"**" + string(r.Outcome) + "**: " + r.Reason}, r.Disruptions...)
 	if r.Judgement != nil && len(r.Judgement.Diagnoses) > 0 {
 		parts = append(parts, "diagnosed: "+strings.Join(r.Judgement.Diagnoses, ", "))
 	}

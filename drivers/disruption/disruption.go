@@ -30,6 +30,14 @@ type Done struct {
 	Details map[string]any // for machines: members of the mark
 }
 
+// over is what is said of an end that was observed; nothing of one that was not.
+func over(done Done, err error) (Done, error) {
+	if err != nil {
+		return Done{}, err
+	}
+	return done, nil
+}
+
 // Unavailable says that a disruption cannot be done here.
 type Unavailable struct{ Reason string }
 

@@ -42,6 +42,16 @@ func TestParametersReachTheDisruption(t *testing.T) {
 	}
 }
 
+func TestNothingIsSaidOfAnEndThatDidNotCome(t *testing.T) {
+	late := errors.New("late")
+	if done, err := over(Done{Note: "it is over"}, late); !errors.Is(err, late) || done.Note != "" {
+		t.Errorf("%+v, %v", done, err)
+	}
+	if done, err := over(Done{Note: "it is over"}, nil); err != nil || done.Note != "it is over" {
+		t.Errorf("%+v, %v", done, err)
+	}
+}
+
 func TestDFIsRead(t *testing.T) {
 	got, err := parseDF("   1B-blocks       Used\n 1006632960  104857600")
 	if err != nil || got != (Disk{1006632960, 104857600}) || got.Percent() < 10.4 || got.Percent() > 10.5 {

@@ -1,6 +1,7 @@
 package disruption
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -206,7 +207,7 @@ func (d *nodeDrain) done(left []corev1.Pod) Done {
 	d.mutex.Lock()
 	defer d.mutex.Unlock()
 	evicted := slices.Sorted(maps.Keys(d.evicted))
-	note := fmt.Sprintf("cordoned %s and evicted %s", d.node, target.Names(evicted))
+	note := fmt.Sprintf("cordoned %s and evicted %s", d.node, cmp.Or(target.Names(evicted), "nothing"))
 	if text != "" {
 		note += "; left: " + text
 	}
@@ -250,7 +251,7 @@ func (d *nodeLoss) Observe(ctx context.Context, t *target.Target, atMost time.Du
 		return Done{Note: "the node " + d.node + " is lost"}, err
 	}
 	err := d.untilReady(ctx, t, atMost, true)
-	return Done{Note: "the node " + d.node + " was lost and returned"}, err
+	return over(Done{Note: "the node " + d.node + " was lost and returned"}, err)
 }
 
 func (d *nodeLoss) untilReady(ctx context.Context, t *target.Target, atMost time.Duration, want bool) error {

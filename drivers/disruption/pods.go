@@ -82,7 +82,7 @@ func (d *operatorRestart) Observe(ctx context.Context, t *target.Target, atMost 
 		}
 		return false, "the lease is held by " + leader, nil
 	})
-	return Done{"the operator's pod " + successor + " leads", map[string]any{"successor": successor}}, err
+	return over(Done{"the operator's pod " + successor + " leads", map[string]any{"successor": successor}}, err)
 }
 
 func (d *operatorRestart) Undo(context.Context, *target.Target) error { return nil }
@@ -133,7 +133,7 @@ func (d *primaryRestart) Observe(ctx context.Context, t *target.Target, atMost t
 		}
 		return target.IsReady(p), "it is " + string(p.Status.Phase) + ", not ready", nil
 	})
-	return Done{Note: "the pod " + d.pod + " is ready again"}, err
+	return over(Done{Note: "the pod " + d.pod + " is ready again"}, err)
 }
 
 func (d *primaryRestart) Undo(context.Context, *target.Target) error { return nil }
@@ -187,10 +187,10 @@ func (d *failover) Observe(ctx context.Context, t *target.Target, atMost time.Du
 		}
 		return false, "the primary is still " + d.primary, nil
 	})
-	return Done{
+	return over(Done{
 		fmt.Sprintf("%s was elected after PostgreSQL of %s was killed (%d times)", elected, d.primary, d.kills),
 		map[string]any{"elected": elected, "kills": d.kills},
-	}, err
+	}, err)
 }
 
 func (d *failover) Undo(context.Context, *target.Target) error { return nil }
@@ -235,7 +235,7 @@ func (d *switchover) Observe(ctx context.Context, t *target.Target, atMost time.
 		}
 		return s.Primary == d.to && s.TargetPrimary == d.to, "the primary is " + s.Primary, nil
 	})
-	return Done{Note: d.to + " is the primary"}, err
+	return over(Done{Note: d.to + " is the primary"}, err)
 }
 
 func (d *switchover) Undo(context.Context, *target.Target) error { return nil }

@@ -44,7 +44,7 @@ func (d *specMutation) Observe(ctx context.Context, t *target.Target, atMost tim
 		return Done{Note: "the specification is changed"}, nil
 	}
 	err := t.UntilInstances(ctx, atMost)
-	return Done{Note: "the specification is changed, and its instances are ready"}, err
+	return over(Done{Note: "the specification is changed, and its instances are ready"}, err)
 }
 
 func (d *specMutation) Undo(context.Context, *target.Target) error { return nil }
@@ -70,7 +70,7 @@ func (d *scaleUp) Inject(ctx context.Context, t *target.Target) (Done, error) {
 }
 
 func (d *scaleUp) Observe(ctx context.Context, t *target.Target, atMost time.Duration) (Done, error) {
-	return Done{Note: fmt.Sprintf("%d instances are ready", d.to)}, t.UntilInstances(ctx, atMost)
+	return over(Done{Note: fmt.Sprintf("%d instances are ready", d.to)}, t.UntilInstances(ctx, atMost))
 }
 
 func (d *scaleUp) Undo(context.Context, *target.Target) error { return nil }
