@@ -103,6 +103,9 @@ func (w *Writer) certifyOther(e *entry, ev *Event) {
 		_ = json.Unmarshal(ev.Data, &r) // checked by checkPayload
 		s := w.stream(ev.Object)
 		s.sawVersion(r.RV)
+		if s.Proof == ProofDenied && (r.State == StreamReopened || r.State == StreamWatching) {
+			s.Conclude(ProofOpen, "") // what was taken away is given back
+		}
 		switch r.State {
 		case StreamReopened:
 			s.Reopened++

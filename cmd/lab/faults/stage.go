@@ -17,6 +17,7 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/errgroup"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/kubernetes"
@@ -214,14 +215,23 @@ func (s *stage) expired(ctx context.Context, since time.Time, floor uint64) erro
 		return err
 	}
 	e := expiry{from: s.revisionAt(since.Add(-slack)), to: to, floors: map[string]uint64{}}
-	for _, t := range s.targets {
-		f := floor
-		if f == 0 {
-			if f, err = s.floor(ctx, t); err != nil {
-				return err
-			}
+	// All at once: what the server remembers moves on.
+	asked, ctx := errgroup.WithContext(ctx)
+	floors := make([]uint64, len(s.targets))
+	for i, t := range s.targets {
+		if floors[i] = floor; floor > 0 {
+			continue
 		}
-		e.floors[t.Resource.String()] = f
+		asked.Go(func() (err error) {
+			floors[i], err = s.floor(ctx, t)
+			return err
+		})
+	}
+	if err := asked.Wait(); err != nil {
+		return err
+	}
+	for i, t := range s.targets {
+		e.floors[t.Resource.String()] = floors[i]
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -255,7 +265,7 @@ func askFloor(ctx context.Context, client rest.Interface, path string, compacted
 	err := wait.PollUntilContextCancel(ctx, 100*time.Millisecond, true, func(ctx context.Context) (ok bool, _ error) {
 		var err error // that of a server that is not ready: it is asked again
 		body, err = client.Get().AbsPath(path).Param("watch", "1").Param("resourceVersion", "1").
-			Param("timeoutSeconds", "20").MaxRetries(0).Stream(ctx)
+			Param("timeoutSeconds", "5").MaxRetries(0).Stream(ctx)
 		return err == nil, nil
 	})
 	if err != nil {
