@@ -133,7 +133,7 @@ var fullPlan = plan{
 		{name: "soak", events: 1_000_000, quiet: 40},
 	},
 	store: "100k", travel: "1m", small: "100k", large: "1m", many: 1000, rounds: 5, patience: 20,
-	limit: 2 * time.Minute,
+	limit: 4 * time.Minute,
 }
 
 var quickPlan = plan{
@@ -144,7 +144,7 @@ var quickPlan = plan{
 		{name: "soak", events: 20_000, quiet: 40},
 	},
 	store: "10k", travel: "40k", small: "10k", large: "40k", many: 20, rounds: 3, patience: 3,
-	limit: 2 * time.Minute,
+	limit: 4 * time.Minute,
 }
 
 // section measures something and keeps it in b.r.
