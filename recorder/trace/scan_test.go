@@ -18,7 +18,9 @@ func TestAScanTellsWhichTopicsChanged(t *testing.T) {
 	}
 	last := map[*trace.Object][2]string{}
 	seen := map[trace.Topic]int{}
-	selection := trace.Selection{Fields: []trace.Fields{claims(0, "metadata"), claims(spec, "spec"), claims(status, "status")}}
+	selection := trace.Selection{
+		Fields: []trace.Fields{claims(0, "metadata"), claims(spec, "spec"), claims(status, "status")},
+	}
 	err := open(t, path).Scan(selection, func(c *trace.Change) error {
 		now := [2]string{string(c.State.At("spec").JSON()), string(c.State.At("status").JSON())}
 		want := trace.EveryTopic

@@ -152,7 +152,10 @@ func selection() trace.Selection {
 			clusterFields(), suiteFields(), eventFields(), newEventFields(),
 			{Resource: "persistentvolumeclaims", Paths: [][]string{{"metadata"}, {"spec"}, {"status"}}},
 			{Resource: "persistentvolumeclaims", Paths: bodyPaths(), Topic: topicBody},
-			{Group: "postgresql.cnpg.io", Resource: "clusters", Paths: [][]string{{"spec"}, {"metadata", "generation"}}, Topic: topicSpec},
+			{
+				Group: "postgresql.cnpg.io", Resource: "clusters", Topic: topicSpec,
+				Paths: [][]string{{"spec"}, {"metadata", "generation"}},
+			},
 			{Group: "postgresql.cnpg.io", Resource: "clusters", Paths: [][]string{{"status", "storageSizing"}},
 				Topic: topicSizing},
 			{Resource: "pods", Paths: [][]string{
