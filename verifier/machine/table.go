@@ -84,13 +84,13 @@ func (s *Set) add(key Value) {
 	}
 }
 
-// sortedKeys are the elements in order.
+// sortedKeys are the elements in order. A set that is in order is not touched: it
+// may be read by several goroutines.
 func (s *Set) sortedKeys() []Value {
-	if !s.sorted && len(s.keys) > 1 {
+	if !s.sorted {
 		slices.SortFunc(s.keys, compare)
-		s.index = nil
+		s.index, s.sorted = nil, true
 	}
-	s.sorted = true
 	return s.keys
 }
 
@@ -178,13 +178,13 @@ func (o *Object) insert(key, value Value) {
 	o.vals = append(o.vals, value)
 }
 
-// sort brings the keys in order.
+// sort brings the keys in order. An object that is in order is not touched: it may
+// be read by several goroutines.
 func (o *Object) sort() {
-	if !o.sorted && len(o.keys) > 1 {
+	if !o.sorted {
 		sort.Sort(byKey{o})
-		o.index = nil
+		o.index, o.sorted = nil, true
 	}
-	o.sorted = true
 }
 
 type byKey struct{ *Object }
