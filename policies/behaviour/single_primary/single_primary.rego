@@ -32,7 +32,7 @@
 #     - handles dynamic sizing with single replica
 #   codes:
 #     two_primaries: two instances reported to be the primary at the same time
-#     two_writers: an instance took writes on an old timeline after another one did on a later timeline
+#     two_writers: an instance was open for writes on an old timeline when another one was on a later timeline already
 #     two_labelled: two pods were labelled as the primary for too long, so that writes could go to either
 #   reasons:
 #     gap: events are missing, so a second primary may not have been seen
