@@ -21,8 +21,8 @@
 //
 // ModeWrite is a set workload in the manner of Jepsen. One client inserts the
 // numbers 1, 2, 3 … each once, Rate of them a second, with a checksum, into the
-// table elements of the schema hindsight_<run id>, which it makes and, after the
-// final read, drops. All instances read the whole set back every ReadEvery; how
+// table elements of the schema hindsight_<run id>_<hash of the Cluster's UID>, which
+// it makes and, after the final read, drops. All instances read the whole set back every ReadEvery; how
 // far a standby has come is recorded every second.
 //
 // # What an acknowledgement is

@@ -88,7 +88,7 @@ func (s *session) end(ctx context.Context, e summary) {
 }
 
 // schema is where the workload lives.
-func (s *session) schema() string { return schemaOf(s.o.RunID) }
+func (s *session) schema() string { return schemaOf(s.o.RunID, s.object.UID) }
 
 func (s *session) setReady() {
 	s.mu.Lock()

@@ -2,6 +2,8 @@ package sentinel
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"strconv"
@@ -301,10 +303,16 @@ func (s *session) application() string { return "hindsight writer " + shorten(s.
 
 const identifierMax = 63 // bytes, PostgreSQL's limit
 
-// schemaOf is "hindsight_" and the run id in the characters of an identifier,
-// its distinctive end when it is too long.
-func schemaOf(runID string) string {
+// schemaOf is "hindsight_" and the run id in the characters of an identifier, its
+// distinctive end when it is too long. What is known by its UID has a schema of its
+// own: a Cluster made from another one's snapshot has the other one's schema too.
+func schemaOf(runID, uid string) string {
 	const prefix = "hindsight_"
+	suffix := ""
+	if uid != "" {
+		sum := sha256.Sum256([]byte(uid))
+		suffix = "_" + hex.EncodeToString(sum[:4])
+	}
 	return prefix + shorten(strings.Map(func(r rune) rune {
 		switch {
 		case r >= 'a' && r <= 'z', r >= '0' && r <= '9':
@@ -313,7 +321,7 @@ func schemaOf(runID string) string {
 			return r + 'a' - 'A'
 		}
 		return '_'
-	}, runID), identifierMax-len(prefix))
+	}, runID), identifierMax-len(prefix)-len(suffix)) + suffix
 }
 
 func shorten(s string, n int) string { return s[max(0, len(s)-n):] }
