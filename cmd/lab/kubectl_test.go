@@ -89,10 +89,10 @@ func TestKubectlAgainstThePast(t *testing.T) {
 		want     []string
 	}{
 		{"pods before", before, []string{"get", "pods", "-n", namespace, "-L", "cnpg.io/instanceRole"}, []string{
-			"NAME   READY   STATUS    RESTARTS   AGE   INSTANCEROLE", "pg-1   1/1     Running   0          70s   primary",
+			"NAME   READY   STATUS    RESTARTS   AGE   INSTANCEROLE", "pg-1   1/1     Running   0          68s   primary",
 		}},
 		{"pods after", after, []string{"get", "pods", "-n", namespace, "-L", "cnpg.io/instanceRole"}, []string{
-			"pg-1   1/1     Running   0          38s    replica", "pg-2   1/1     Running   0          99s    primary",
+			"pg-1   1/1     Running   0          38s   replica", "pg-2   1/1     Running   0          99s   primary",
 		}},
 		{"wide", after, []string{"get", "po", "-A", "-o", "wide"}, []string{"NOMINATED NODE", "cnpg-controller-manager"}},
 		{"several kinds", after, []string{"get", "pvc,cluster,nodes,pv", "-n", namespace}, []string{
