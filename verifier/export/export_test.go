@@ -50,7 +50,7 @@ func judged(t *testing.T, log string) (*trace.Reader, verdict.Trace) {
 	if err != nil || v.Error != "" {
 		t.Fatal(err, v.Error)
 	}
-	v.File = "t.db"
+	v.File, v.Digest = "t.db", "sha256:of-t.db" // which covers how the file is compressed
 	r, err := trace.Open(path)
 	if err != nil {
 		t.Fatal(err)
