@@ -151,7 +151,7 @@ type packed struct {
 func (t Timeline) pack(room int) (packed, error) {
 	details := slices.Clone(t.details)
 	order := t.byWorth()
-	for keep := len(order); ; keep = keep * 3 / 4 {
+	for keep := len(order); ; {
 		for _, i := range order[keep:] {
 			details[i] = nil
 		}
@@ -159,6 +159,8 @@ func (t Timeline) pack(room int) (packed, error) {
 		if err != nil || size <= room || keep == 0 {
 			return p, err
 		}
+		fixed := len(p.Main) // the details are the rest, and are about equally long
+		keep = min(keep*19/20, int(float64(keep)*float64(max(0, room-fixed))/float64(size-fixed)))
 	}
 }
 

@@ -1,7 +1,13 @@
 // Reading the page's own data: JSON, compressed with zlib, in base64.
 const $ = (id) => document.getElementById(id);
 
+// The program runs before the tables and the details have been read.
+const loaded = new Promise((done) => {
+  if (document.readyState === "loading") addEventListener("DOMContentLoaded", done); else done();
+});
+
 async function inflate(id) {
+  if (!$(id)) await loaded;
   const text = $(id).textContent;
   const binary = atob(text), packed = new Uint8Array(binary.length);
   for (let i = 0; i < binary.length; i++) packed[i] = binary.charCodeAt(i);
