@@ -33,8 +33,8 @@ image: golang ## Build the recorder's container image with ko into dist/image, a
 
 .PHONY: test
 test: golang compiler lint ## Everything that has to hold before a commit, with the race detector
-	$(GO) test -race -timeout 30m $(GOPACKAGE)
-	cd $(LAB) && $(GO) test -timeout 30m ./...
+	$(GO) test -race -timeout 20m $(GOPACKAGE)
+	cd $(LAB) && $(GO) test -timeout 20m ./...
 
 .PHONY: lint
 lint: golang ## Format, vet, staticcheck, and the policies' own tests

@@ -1,7 +1,6 @@
 package bus
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -30,7 +29,7 @@ func pieces(t *testing.T, b *Bus, last uint64) string {
 		}
 		first, next = to+1, to+1
 	}
-	err := b.Consume(t.Context(), 0, func(batch Batch) error {
+	err := b.Consume(patient(t), 0, func(batch Batch) error {
 		next += uint64(len(batch.Events))
 		if batch.Lost != nil {
 			render("%d-%d", first, next-1)
@@ -49,14 +48,6 @@ func pieces(t *testing.T, b *Bus, last uint64) string {
 		t.Fatal(err)
 	}
 	return strings.Join(got, " ")
-}
-
-// patient is a context for what a server on a busy machine needs long for: without
-// a deadline it would have the five seconds of the client.
-func patient(t *testing.T) context.Context {
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
-	t.Cleanup(cancel)
-	return ctx
 }
 
 func TestWhatTheServerHasLostIsDeclared(t *testing.T) {
