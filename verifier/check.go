@@ -179,7 +179,14 @@ func checkFile(ctx context.Context, t *verdict.Trace, o Options, set *policy.Set
 	if err != nil {
 		return err
 	}
-	told, err := story.New(r)
+	told, demanded := story.New(run), demand{ids: slices.Concat(o.Only, o.Require)}
+	err = r.Scan(trace.Selection{Types: []trace.Type{trace.Mark}}, func(c *trace.Change) error {
+		if c.Type == trace.Mark {
+			told.Mark(c)
+			demanded.mark(c)
+		}
+		return nil
+	})
 	if err != nil {
 		return err
 	}
@@ -189,9 +196,7 @@ func checkFile(ctx context.Context, t *verdict.Trace, o Options, set *policy.Set
 	}
 	t.Story = told.Story(certificate)
 	t.Policies, t.Diagnoses, t.Undiagnosed = judged.Policies, judged.Diagnoses, judged.Undiagnosed
-	if err := demand(r, set, t.Policies, slices.Concat(o.Only, o.Require)); err != nil {
-		return err
-	}
+	demanded.note(set, t.Policies)
 	t.Identify()
 	t.Fold()
 	t.Diagnose()

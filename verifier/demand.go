@@ -18,31 +18,27 @@ const (
 // claimsNothing are the outcomes of specs that were not run.
 var claimsNothing = []string{"skipped", "pending"}
 
-// demand notes which policies the trace had to exercise: those that were asked
-// for by name, and those that its marks declare.
-func demand(r *trace.Reader, set *policy.Set, judged []verdict.Policy, named []string) error {
-	ids, specs := slices.Clone(named), []string(nil)
-	err := r.Scan(trace.Selection{Types: []trace.Type{trace.Mark}}, func(c *trace.Change) error {
-		if c.Type != trace.Mark {
-			return nil
-		}
-		declared := c.State.At(markRequirement)
-		ids = append(ids, declared.String())
-		for _, id := range declared.Each() {
-			ids = append(ids, id.String())
-		}
-		if !slices.Contains(claimsNothing, c.State.At(markOutcome).String()) {
-			specs = append(specs, c.State.At(markSpec).String())
-		}
-		return nil
-	})
-	if err != nil {
-		return err
+// demand is which policies the trace had to exercise: those that were asked for by
+// name, and those that its marks declare.
+type demand struct{ ids, specs []string }
+
+// mark takes in what a mark declares.
+func (d *demand) mark(c *trace.Change) {
+	declared := c.State.At(markRequirement)
+	d.ids = append(d.ids, declared.String())
+	for _, id := range declared.Each() {
+		d.ids = append(d.ids, id.String())
 	}
+	if !slices.Contains(claimsNothing, c.State.At(markOutcome).String()) {
+		d.specs = append(d.specs, c.State.At(markSpec).String())
+	}
+}
+
+// note notes it in the judgements.
+func (d *demand) note(set *policy.Set, judged []verdict.Policy) {
 	for i := range judged {
 		p := &judged[i]
-		p.Demanded = p.Demanded || slices.Contains(ids, p.ID) ||
-			slices.ContainsFunc(specs, set.Policy(p.ID).IsOfSpec)
+		p.Demanded = p.Demanded || slices.Contains(d.ids, p.ID) ||
+			slices.ContainsFunc(d.specs, set.Policy(p.ID).IsOfSpec)
 	}
-	return nil
 }

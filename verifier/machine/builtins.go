@@ -68,7 +68,7 @@ func (m *Machine) opa(f *function, pc int32, name string, call topdown.BuiltinFu
 	}
 	terms := make([]*ast.Term, len(args))
 	for i, a := range args {
-		terms[i] = ast.NewTerm(toAST(a))
+		terms[i] = ast.NewTerm(AST(a))
 	}
 	m.check()
 	cancel := topdown.NewCancel()

@@ -9,8 +9,8 @@ import (
 	"github.com/open-policy-agent/opa/v1/ast"
 )
 
-// toAST turns a value into OPA's.
-func toAST(v Value) ast.Value {
+// AST turns a value into OPA's; nil when there is none.
+func AST(v Value) ast.Value {
 	switch v := v.(type) {
 	case Null:
 		return ast.NullValue
@@ -25,28 +25,25 @@ func toAST(v Value) ast.Value {
 	case *Array:
 		terms := make([]*ast.Term, len(v.elems))
 		for i, e := range v.elems {
-			terms[i] = ast.NewTerm(toAST(e))
+			terms[i] = ast.NewTerm(AST(e))
 		}
 		return ast.NewArray(terms...)
 	case *Object:
 		pairs := make([][2]*ast.Term, 0, v.Len())
 		v.Each(func(key, value Value) {
-			pairs = append(pairs, ast.Item(ast.NewTerm(toAST(key)), ast.NewTerm(toAST(value))))
+			pairs = append(pairs, ast.Item(ast.NewTerm(AST(key)), ast.NewTerm(AST(value))))
 		})
 		return ast.NewObject(pairs...)
 	case *Set:
 		terms := make([]*ast.Term, 0, v.Len())
 		for _, e := range v.sortedKeys() {
-			terms = append(terms, ast.NewTerm(toAST(e)))
+			terms = append(terms, ast.NewTerm(AST(e)))
 		}
 		return ast.NewSet(terms...)
 	default:
 		return nil
 	}
 }
-
-// AST turns a value into OPA's; nil when there is none.
-func AST(v Value) ast.Value { return toAST(v) }
 
 // FromAST turns a value of OPA into one of the machine. It has no variables in it.
 func FromAST(v ast.Value) Value {
@@ -158,7 +155,7 @@ func JSON(v Value) any {
 		v.Each(func(key, value Value) {
 			name, ok := key.(string)
 			if !ok {
-				name = toAST(key).String()
+				name = AST(key).String()
 			}
 			out[name] = JSON(value)
 		})

@@ -69,7 +69,7 @@ func compare(a, b Value) int {
 	case bool:
 		return boolToInt(a) - boolToInt(b.(bool))
 	case int64, Number:
-		return toAST(a).Compare(toAST(b))
+		return AST(a).Compare(AST(b))
 	case *Array:
 		return compareLists(a.elems, b.(*Array).elems)
 	case *Object:

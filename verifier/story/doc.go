@@ -1,7 +1,10 @@
 // Package story tells what happened during a recording: what was there, what was
 // asked of it, and one moment after the other, in the order in which they began.
 //
-//	s, err := story.Of(r, documents)
+//	t := story.New(r.Run())
+//	t.Mark(change)      // each mark
+//	t.Add(documents)    // part by part
+//	s := t.Story(r.Certificate())
 //
 // It is made from the documents of the views ([Views] names those that it needs)
 // and from what marks say, and judges nothing: the same story goes with every set

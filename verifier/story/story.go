@@ -28,17 +28,6 @@ const (
 // Views are the views whose documents a story is made of.
 func Views() []string { return []string{"cluster", "episode", "operation", "storage", "suite"} }
 
-// Of tells the story of a trace. Documents of other views are passed over, and
-// what a missing view would tell is left out.
-func Of(r *trace.Reader, documents []views.Document) (*verdict.Story, error) {
-	t, err := New(r)
-	if err != nil {
-		return nil, err
-	}
-	t.Add(documents)
-	return t.Story(r.Certificate()), nil
-}
-
 // Teller collects the story, part by part. What concerns one cluster is in one part.
 type Teller struct {
 	notes map[int64]string // what marks said besides, by their seq
@@ -58,13 +47,16 @@ type chapter struct {
 	moments []verdict.Moment
 }
 
-// New begins a story with what marks say.
-func New(r *trace.Reader) (*Teller, error) {
+// New begins the story of a run. It is told the marks before the documents.
+func New(run trace.Run) *Teller {
 	t := &Teller{notes: map[int64]string{}}
 	t.begin.notes, t.suite.notes = t.notes, t.notes
-	t.begin.command(r.Run())
-	return t, t.begin.marks(r)
+	t.begin.command(run)
+	return t
 }
+
+// Mark takes in what driver or suite said.
+func (t *Teller) Mark(c *trace.Change) { t.begin.mark(c) }
 
 // Add takes in the documents of one part. It may be called from several goroutines.
 func (t *Teller) Add(documents []views.Document) {
@@ -181,31 +173,28 @@ var silent = []string{"", phaseRunStart, "disruption-start", "disruption-end", "
 
 const phaseRunStart = "run-start"
 
-// marks tells what driver and suite said.
-func (t *teller) marks(r *trace.Reader) error {
-	return r.Scan(trace.Selection{Types: []trace.Type{trace.Mark}}, func(c *trace.Change) error {
-		var m mark
-		if c.Type != trace.Mark || json.Unmarshal(c.State.JSON(), &m) != nil {
-			return nil // a mark of another shape says nothing that we know
-		}
-		t.notes[int64(c.Seq)] = m.Note
-		if m.Phase == phaseRunStart && m.Note != "" {
-			t.ask("the run %s", m.Note)
-		}
-		if m.Scenario != "" {
-			t.ask("%s", strings.TrimSpace("the scenario "+m.Scenario+" "+m.Topology))
-		}
-		for _, id := range texts(m.Requirement) {
-			t.ask("to exercise %s", id)
-		}
-		if !slices.Contains(silent, m.Phase) {
-			t.add(verdict.Moment{
-				Kind: KindMark, Text: strings.TrimSpace(m.Phase + " " + m.Side + " " + m.Note),
-				From: int64(c.NotBefore), Until: int64(c.NotBefore), Seq: c.Seq,
-			})
-		}
-		return nil
-	})
+// mark tells what driver or suite said.
+func (t *teller) mark(c *trace.Change) {
+	var m mark
+	if json.Unmarshal(c.State.JSON(), &m) != nil {
+		return // a mark of another shape says nothing that we know
+	}
+	t.notes[int64(c.Seq)] = m.Note
+	if m.Phase == phaseRunStart && m.Note != "" {
+		t.ask("the run %s", m.Note)
+	}
+	if m.Scenario != "" {
+		t.ask("%s", strings.TrimSpace("the scenario "+m.Scenario+" "+m.Topology))
+	}
+	for _, id := range texts(m.Requirement) {
+		t.ask("to exercise %s", id)
+	}
+	if !slices.Contains(silent, m.Phase) {
+		t.add(verdict.Moment{
+			Kind: KindMark, Text: strings.TrimSpace(m.Phase + " " + m.Side + " " + m.Note),
+			From: int64(c.NotBefore), Until: int64(c.NotBefore), Seq: c.Seq,
+		})
+	}
 }
 
 // texts reads a string or a list of strings.

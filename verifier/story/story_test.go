@@ -52,11 +52,18 @@ func tell(t *testing.T, file string, more ...trace.Event) *verdict.Story {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := story.Of(r, documents)
+	told := story.New(r.Run())
+	err = r.Scan(trace.Selection{Types: []trace.Type{trace.Mark}}, func(c *trace.Change) error {
+		if c.Type == trace.Mark {
+			told.Mark(c)
+		}
+		return nil
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return s
+	told.Add(documents)
+	return told.Story(r.Certificate())
 }
 
 // line is a moment in short.
