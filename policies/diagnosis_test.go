@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/hindsight-project/hindsight/recorder/watchlog/watchlogtest"
 	"github.com/hindsight-project/hindsight/verifier/policy"
 )
 
@@ -43,15 +44,10 @@ func TestDiagnosesOfRealFaults(t *testing.T) {
 	}
 	var got strings.Builder
 	for _, file := range files {
-		log, err := os.Open(file)
-		if err != nil {
-			t.Fatal(err)
-		}
 		fmt.Fprintf(&got, "%s\n", strings.TrimSuffix(filepath.Base(file), ".jsonl.zst"))
-		for _, line := range diagnosed(t, evaluate(t, imported(t, log), diagnosisViews...)) {
+		for _, line := range diagnosed(t, evaluate(t, watchlogtest.Import(t, file), diagnosisViews...)) {
 			fmt.Fprintf(&got, "    %s\n", line)
 		}
-		log.Close()
 	}
 	golden := filepath.Join("testdata", "diagnosis", "diagnoses.golden")
 	if *update {
@@ -70,14 +66,10 @@ func TestDiagnosesOfRealFaults(t *testing.T) {
 
 func TestHealthyRecordingsHaveNoDiagnosis(t *testing.T) {
 	for _, name := range []string{"growth", "node-drain", "primary-restart"} {
-		log, err := os.Open(filepath.Join("..", "recorder", "testdata", name+".jsonl.zst"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got := diagnosed(t, evaluate(t, imported(t, log), diagnosisViews...)); len(got) > 0 {
+		file := watchlogtest.Import(t, "../recorder/testdata/"+name+".jsonl.zst")
+		if got := diagnosed(t, evaluate(t, file, diagnosisViews...)); len(got) > 0 {
 			t.Errorf("%s: %s", name, strings.Join(got, "\n"))
 		}
-		log.Close()
 	}
 }
 

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"maps"
 	"os"
 	"path/filepath"
@@ -20,7 +19,7 @@ import (
 
 	"github.com/hindsight-project/hindsight/policies"
 	"github.com/hindsight-project/hindsight/recorder/trace"
-	"github.com/hindsight-project/hindsight/recorder/watchlog"
+	"github.com/hindsight-project/hindsight/recorder/watchlog/watchlogtest"
 	"github.com/hindsight-project/hindsight/verifier/policy"
 	"github.com/hindsight-project/hindsight/verifier/verdict"
 	"github.com/hindsight-project/hindsight/verifier/views"
@@ -140,30 +139,16 @@ func (r *recording) evaluate(names ...string) policy.Judgement {
 			r.t.Fatal(err)
 		}
 	}
-	out := imported(r.t, &text)
+	out := filepath.Join(r.t.TempDir(), "x.db")
+	watchlogtest.ImportFrom(r.t, out, &text)
 	r.insert(out)
 	return evaluate(r.t, out, names...)
-}
-
-// imported makes a trace of a watch log.
-func imported(t *testing.T, log io.Reader) string {
-	t.Helper()
-	out := filepath.Join(t.TempDir(), "x.db")
-	if _, err := watchlog.Import(context.Background(), log, watchlog.Options{Out: out, Name: "x"}); err != nil {
-		t.Fatal(err)
-	}
-	return out
 }
 
 // evaluate asks all policies about the documents of views of a trace.
 func evaluate(t *testing.T, path string, names ...string) policy.Judgement {
 	t.Helper()
-	trail, err := trace.Open(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer trail.Close()
-	documents, err := views.Project(trail, names)
+	documents, err := views.Project(watchlogtest.Open(t, path), names)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/hindsight-project/hindsight/drivers/scenarios"
+	"github.com/hindsight-project/hindsight/recorder/watchlog/watchlogtest"
 	"github.com/hindsight-project/hindsight/verifier/policy"
 	"github.com/hindsight-project/hindsight/verifier/verdict"
 	"github.com/hindsight-project/hindsight/verifier/views"
@@ -31,12 +32,7 @@ func TestRunsOfScenarios(t *testing.T) {
 	var got strings.Builder
 	for _, file := range files {
 		name := strings.TrimSuffix(filepath.Base(file), ".jsonl.zst")
-		log, err := os.Open(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		judgement := evaluate(t, imported(t, log), views.Names()...)
-		log.Close()
+		judgement := evaluate(t, watchlogtest.Import(t, file), views.Names()...)
 		fmt.Fprintf(&got, "%s\n", name)
 		for _, line := range verdicts(judgement) {
 			fmt.Fprintf(&got, "    %s\n", line)

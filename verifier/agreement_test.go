@@ -5,18 +5,15 @@ import (
 	"encoding/json"
 	"maps"
 	"math/rand/v2"
-	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"testing"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/rego"
 	"github.com/open-policy-agent/opa/v1/storage/inmem"
 
-	"github.com/hindsight-project/hindsight/recorder/trace"
-	"github.com/hindsight-project/hindsight/recorder/watchlog"
+	"github.com/hindsight-project/hindsight/recorder/watchlog/watchlogtest"
 	"github.com/hindsight-project/hindsight/verifier/machine"
 	"github.com/hindsight-project/hindsight/verifier/policy"
 	"github.com/hindsight-project/hindsight/verifier/views"
@@ -101,21 +98,7 @@ func glob(t *testing.T, pattern string) []string {
 // documentsOf imports a log and projects it.
 func documentsOf(t *testing.T, file string) []views.Document {
 	t.Helper()
-	log, err := os.Open(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer log.Close()
-	out := filepath.Join(t.TempDir(), strings.TrimSuffix(filepath.Base(file), ".jsonl.zst")+".db")
-	if _, err := watchlog.Import(t.Context(), log, watchlog.Options{Out: out}); err != nil {
-		t.Fatal(err)
-	}
-	r, err := trace.Open(out)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer r.Close()
-	documents, err := views.Project(r, views.Names())
+	documents, err := views.Project(watchlogtest.Open(t, watchlogtest.Import(t, file)), views.Names())
 	if err != nil {
 		t.Fatal(err)
 	}

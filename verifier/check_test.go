@@ -17,7 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/hindsight-project/hindsight/recorder/trace"
-	"github.com/hindsight-project/hindsight/recorder/watchlog"
+	"github.com/hindsight-project/hindsight/recorder/watchlog/watchlogtest"
 	"github.com/hindsight-project/hindsight/verifier"
 	"github.com/hindsight-project/hindsight/verifier/report"
 	"github.com/hindsight-project/hindsight/verifier/verdict"
@@ -457,17 +457,7 @@ var recordings = []string{"growth", "node-drain", "primary-restart"}
 // recording imports one of the recordings of a real cluster.
 func recording(t testing.TB, name string) string {
 	t.Helper()
-	in, err := os.Open(filepath.Join("..", "recorder", "testdata", name+".jsonl.zst"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer in.Close()
-	out := filepath.Join(t.TempDir(), name+".db")
-	o := watchlog.Options{Out: out, Name: name + ".jsonl.zst", Tool: "test"}
-	if _, err := watchlog.Import(context.Background(), in, o); err != nil {
-		t.Fatal(err)
-	}
-	return out
+	return watchlogtest.Import(t, "../recorder/testdata/"+name+".jsonl.zst")
 }
 
 func TestRealRecordingsGiveTheSameBytesTwiceAndFromADirectory(t *testing.T) {

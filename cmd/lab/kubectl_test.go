@@ -11,8 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/hindsight-project/hindsight/recorder/trace"
-	"github.com/hindsight-project/hindsight/recorder/watchlog"
+	"github.com/hindsight-project/hindsight/recorder/watchlog/watchlogtest"
 	"github.com/hindsight-project/hindsight/verifier/serve"
 	"github.com/hindsight-project/hindsight/verifier/travel"
 )
@@ -159,25 +158,8 @@ func TestKubectlAgainstThePast(t *testing.T) {
 // pastOf opens one of the shared recordings.
 func pastOf(t *testing.T, name string) *travel.Past {
 	t.Helper()
-	in, err := os.Open(filepath.FromSlash("../../recorder/testdata/" + name + ".jsonl.zst"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer in.Close()
-	out := filepath.Join(t.TempDir(), name+".db")
-	if _, err := watchlog.Import(t.Context(), in, watchlog.Options{Out: out, Name: name, Tool: "test"}); err != nil {
-		t.Fatal(err)
-	}
-	r, err := trace.Open(out)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := r.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	p, err := travel.Open(r)
+	file := watchlogtest.Import(t, "../../recorder/testdata/"+name+".jsonl.zst")
+	p, err := travel.Open(watchlogtest.Open(t, file))
 	if err != nil {
 		t.Fatal(err)
 	}

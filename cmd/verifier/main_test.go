@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"path/filepath"
 	"runtime/debug"
 	"strings"
 	"testing"
@@ -17,7 +16,7 @@ import (
 
 	"github.com/hindsight-project/hindsight/recorder/bus/natstest"
 	"github.com/hindsight-project/hindsight/recorder/trace"
-	"github.com/hindsight-project/hindsight/recorder/watchlog"
+	"github.com/hindsight-project/hindsight/recorder/watchlog/watchlogtest"
 )
 
 func TestMain(m *testing.M) {
@@ -35,7 +34,8 @@ func TestScripts(t *testing.T) {
 			"trace": func(ts *testscript.TestScript, _ bool, args []string) { ts.Check(writeTrace(ts.MkAbs(args[0]))) },
 			"exit":  exit,
 			"recording": func(ts *testscript.TestScript, _ bool, args []string) {
-				ts.Check(importRecording(args[0], ts.MkAbs(args[1])))
+				log := "../../recorder/testdata/" + args[0] + ".jsonl.zst"
+				ts.Check(watchlogtest.Write(ts.MkAbs(args[1]), log))
 			},
 			"nats": startNATS,
 		},
@@ -49,17 +49,6 @@ func startNATS(ts *testscript.TestScript, _ bool, _ []string) {
 	ts.Check(err)
 	ts.Defer(c.Stop)
 	ts.Setenv("URL", c.URL())
-}
-
-// importRecording makes a trace of a recording that is committed with the recorder.
-func importRecording(name, out string) error {
-	in, err := os.Open(filepath.Join("..", "..", "recorder", "testdata", name+".jsonl.zst"))
-	if err != nil {
-		return err
-	}
-	defer in.Close()
-	_, err = watchlog.Import(context.Background(), in, watchlog.Options{Out: out, Name: name, Tool: "test"})
-	return err
 }
 
 // exit runs a program and demands its exit code: exit 3 verifier check x.db.

@@ -8,8 +8,6 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/klauspost/compress/zstd"
-
 	"github.com/hindsight-project/hindsight/policies"
 	"github.com/hindsight-project/hindsight/recorder/watchlog"
 	"github.com/hindsight-project/hindsight/verifier"
@@ -83,12 +81,7 @@ func importAll(ctx context.Context, from, to string) ([]string, error) {
 }
 
 func importOne(ctx context.Context, file, path string) error {
-	packed, err := os.Open(file)
-	if err != nil {
-		return err
-	}
-	defer packed.Close()
-	log, err := zstd.NewReader(packed)
+	log, err := os.Open(file)
 	if err != nil {
 		return err
 	}

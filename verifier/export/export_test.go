@@ -18,7 +18,7 @@ import (
 
 	"github.com/hindsight-project/hindsight/recorder/envelope"
 	"github.com/hindsight-project/hindsight/recorder/trace"
-	"github.com/hindsight-project/hindsight/recorder/watchlog"
+	"github.com/hindsight-project/hindsight/recorder/watchlog/watchlogtest"
 	"github.com/hindsight-project/hindsight/verifier"
 	"github.com/hindsight-project/hindsight/verifier/export"
 	"github.com/hindsight-project/hindsight/verifier/policy"
@@ -33,15 +33,7 @@ var policies = sync.OnceValues(func() (*policy.Set, error) { return verifier.Loa
 // judged imports a recording and judges it.
 func judged(t *testing.T, log string) (*trace.Reader, verdict.Trace) {
 	t.Helper()
-	in, err := os.Open(log)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer in.Close()
-	path := filepath.Join(t.TempDir(), "t.db")
-	if _, err := watchlog.Import(context.Background(), in, watchlog.Options{Out: path}); err != nil {
-		t.Fatal(err)
-	}
+	path := watchlogtest.Import(t, log)
 	set, err := policies()
 	if err != nil {
 		t.Fatal(err)
@@ -51,12 +43,7 @@ func judged(t *testing.T, log string) (*trace.Reader, verdict.Trace) {
 		t.Fatal(err, v.Error)
 	}
 	v.File, v.Digest = "t.db", "sha256:of-t.db" // which covers how the file is compressed
-	r, err := trace.Open(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = r.Close() })
-	return r, v
+	return watchlogtest.Open(t, path), v
 }
 
 func write(t *testing.T, format string, r *trace.Reader, v verdict.Trace) []byte {

@@ -17,12 +17,11 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/klauspost/compress/zstd"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/hindsight-project/hindsight/recorder/bus/natstest"
-	"github.com/hindsight-project/hindsight/recorder/watchlog"
+	"github.com/hindsight-project/hindsight/recorder/watchlog/watchlogtest"
 	"github.com/hindsight-project/hindsight/verifier"
 	"github.com/hindsight-project/hindsight/verifier/report"
 	"github.com/hindsight-project/hindsight/verifier/verdict"
@@ -94,24 +93,9 @@ func traces(t *testing.T) []string {
 	if err != nil || len(logs) < 5 {
 		t.Fatalf("%d recordings, %v", len(logs), err)
 	}
-	dir := t.TempDir()
 	var files []string
 	for _, log := range logs {
-		f, err := os.Open(log)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer f.Close()
-		plain, err := zstd.NewReader(f)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer plain.Close()
-		file := filepath.Join(dir, filepath.Base(log)+".db")
-		if _, err := watchlog.Import(t.Context(), plain, watchlog.Options{Out: file}); err != nil {
-			t.Fatal(err)
-		}
-		files = append(files, file)
+		files = append(files, watchlogtest.Import(t, log))
 	}
 	return files
 }

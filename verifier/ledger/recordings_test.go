@@ -1,7 +1,6 @@
 package ledger_test
 
 import (
-	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -14,7 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/hindsight-project/hindsight/recorder"
-	"github.com/hindsight-project/hindsight/recorder/watchlog"
+	"github.com/hindsight-project/hindsight/recorder/watchlog/watchlogtest"
 	"github.com/hindsight-project/hindsight/verifier/ledger"
 )
 
@@ -41,20 +40,11 @@ func record(t testing.TB, dir, recording string) string {
 	importing.Lock()
 	defer importing.Unlock()
 	if imported[recording] == nil {
-		log, err := os.Open(recording)
+		file, err := os.ReadFile(watchlogtest.Import(t, recording))
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer log.Close()
-		file := filepath.Join(t.TempDir(), name)
-		if _, err := watchlog.Import(context.Background(), log, watchlog.Options{
-			Out: file, Name: filepath.Base(recording), Tool: "test",
-		}); err != nil {
-			t.Fatal(err)
-		}
-		if imported[recording], err = os.ReadFile(file); err != nil {
-			t.Fatal(err)
-		}
+		imported[recording] = file
 	}
 	return put(t, dir, name, string(imported[recording]))
 }

@@ -15,7 +15,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/hindsight-project/hindsight/recorder/trace"
-	"github.com/hindsight-project/hindsight/recorder/watchlog"
+	"github.com/hindsight-project/hindsight/recorder/watchlog/watchlogtest"
 	"github.com/hindsight-project/hindsight/verifier"
 	"github.com/hindsight-project/hindsight/verifier/policy"
 	"github.com/hindsight-project/hindsight/verifier/report"
@@ -73,9 +73,7 @@ func imported(t *testing.T, name string, list []line) {
 			t.Fatal(err)
 		}
 	}
-	if _, err := watchlog.Import(context.Background(), &log, watchlog.Options{Out: name, Name: "the tests"}); err != nil {
-		t.Fatal(err)
-	}
+	watchlogtest.ImportFrom(t, name, &log)
 }
 
 // loaded compiles policies once for many recordings.

@@ -2,13 +2,10 @@ package serve_test
 
 import (
 	"bufio"
-	"context"
 	"encoding/json"
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -22,8 +19,7 @@ import (
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/rest"
 
-	"github.com/hindsight-project/hindsight/recorder/trace"
-	"github.com/hindsight-project/hindsight/recorder/watchlog"
+	"github.com/hindsight-project/hindsight/recorder/watchlog/watchlogtest"
 	"github.com/hindsight-project/hindsight/verifier/serve"
 	"github.com/hindsight-project/hindsight/verifier/travel"
 )
@@ -36,21 +32,8 @@ const namespace = "ds-primary-restart"
 // turn moves it.
 func served(t *testing.T, at string, speed float64) (config *rest.Config, turn func(time.Duration)) {
 	t.Helper()
-	in, err := os.Open(filepath.FromSlash("../../recorder/testdata/primary-restart.jsonl.zst"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer in.Close()
-	out := filepath.Join(t.TempDir(), "trace.db")
-	o := watchlog.Options{Out: out, Name: "x", Tool: "test"}
-	if _, err := watchlog.Import(context.Background(), in, o); err != nil {
-		t.Fatal(err)
-	}
-	r, err := trace.Open(out)
-	if err != nil {
-		t.Fatal(err)
-	}
-	p, err := travel.Open(r)
+	file := watchlogtest.Import(t, "../../recorder/testdata/primary-restart.jsonl.zst")
+	p, err := travel.Open(watchlogtest.Open(t, file))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -67,9 +50,6 @@ func served(t *testing.T, at string, speed float64) (config *rest.Config, turn f
 	t.Cleanup(func() {
 		server.CloseClientConnections()
 		server.Close()
-		if err := r.Close(); err != nil {
-			t.Error(err)
-		}
 	})
 	return &rest.Config{Host: server.URL}, func(d time.Duration) { passed.Add(int64(d)) }
 }

@@ -1,8 +1,6 @@
 package story_test
 
 import (
-	"context"
-	"os"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -11,7 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/hindsight-project/hindsight/recorder/trace"
-	"github.com/hindsight-project/hindsight/recorder/watchlog"
+	"github.com/hindsight-project/hindsight/recorder/watchlog/watchlogtest"
 	"github.com/hindsight-project/hindsight/verifier/story"
 	"github.com/hindsight-project/hindsight/verifier/verdict"
 	"github.com/hindsight-project/hindsight/verifier/views"
@@ -20,15 +18,7 @@ import (
 // tell tells the story of a recording, and what else is put behind its end.
 func tell(t *testing.T, file string, more ...trace.Event) *verdict.Story {
 	t.Helper()
-	log, err := os.Open(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer log.Close()
-	path := filepath.Join(t.TempDir(), "t.db")
-	if _, err := watchlog.Import(context.Background(), log, watchlog.Options{Out: path}); err != nil {
-		t.Fatal(err)
-	}
+	path := watchlogtest.Import(t, file)
 	if len(more) > 0 {
 		amended := filepath.Join(t.TempDir(), "amended.db")
 		w, end, err := trace.Amend(path, amended, trace.Amendment{Added: "marks"})

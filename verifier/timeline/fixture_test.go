@@ -5,34 +5,16 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/hindsight-project/hindsight/recorder/trace"
-	"github.com/hindsight-project/hindsight/recorder/watchlog"
+	"github.com/hindsight-project/hindsight/recorder/watchlog/watchlogtest"
 	"github.com/hindsight-project/hindsight/verifier"
 	"github.com/hindsight-project/hindsight/verifier/timeline"
 	"github.com/hindsight-project/hindsight/verifier/verdict"
 )
-
-// recorded imports a recording that is committed beside its tests.
-func recorded(t testing.TB, path string) string {
-	t.Helper()
-	in, err := os.Open(filepath.FromSlash(path))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer in.Close()
-	out := filepath.Join(t.TempDir(), strings.TrimSuffix(filepath.Base(path), ".jsonl.zst")+".db")
-	o := watchlog.Options{Out: out, Name: filepath.Base(path), Tool: "test"}
-	if _, err := watchlog.Import(context.Background(), in, o); err != nil {
-		t.Fatal(err)
-	}
-	return out
-}
 
 // altered writes a copy of a trace in which change was asked about every event;
 // it returns what is to stand there instead.
@@ -77,7 +59,7 @@ func violated(t testing.TB) string {
 	t.Helper()
 	n := 0
 	var cluster trace.Object
-	return altered(t, recorded(t, "../../recorder/testdata/primary-restart.jsonl.zst"), "violated.db",
+	return altered(t, watchlogtest.Import(t, "../../recorder/testdata/primary-restart.jsonl.zst"), "violated.db",
 		func(e trace.Event) []trace.Event {
 			out := []trace.Event{e}
 			if e.Object.Kind == "Cluster" {
@@ -169,7 +151,7 @@ func drawn(t testing.TB, paths ...string) []byte {
 func hostile(t testing.TB, name string) string {
 	t.Helper()
 	n := 0
-	source := recorded(t, recordings+"growth.jsonl.zst")
+	source := watchlogtest.Import(t, recordings+"growth.jsonl.zst")
 	return altered(t, source, "hostile.db", func(e trace.Event) []trace.Event {
 		if !e.Type.IsObject() || e.Object.Kind == "Event" {
 			return []trace.Event{e}

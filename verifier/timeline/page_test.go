@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/chromedp/chromedp"
+
+	"github.com/hindsight-project/hindsight/recorder/watchlog/watchlogtest"
 )
 
 func TestFirstViolationIsOneKeyAway(t *testing.T) {
@@ -56,7 +58,7 @@ func TestEvidenceShowsWhatChangedAndWhoWroteIt(t *testing.T) {
 }
 
 func TestKeysMoveZoomAndStep(t *testing.T) {
-	p := browse(t, drawn(t, recorded(t, recordings+"growth.jsonl.zst")), 1300, 800, "", false)
+	p := browse(t, drawn(t, watchlogtest.Import(t, recordings+"growth.jsonl.zst")), 1300, 800, "", false)
 	p.key("+")
 	a, b := p.window()
 	p.key("+")
@@ -87,7 +89,7 @@ func TestKeysMoveZoomAndStep(t *testing.T) {
 }
 
 func TestFilterHidesWhatDoesNotMatch(t *testing.T) {
-	p := browse(t, drawn(t, recorded(t, recordings+"growth.jsonl.zst")), 1300, 1200, "", false)
+	p := browse(t, drawn(t, watchlogtest.Import(t, recordings+"growth.jsonl.zst")), 1300, 1200, "", false)
 	labels := func() string {
 		return p.eval(`[...document.querySelectorAll(".row.lane")].map((e) => e.textContent).sort().join()`)
 	}
@@ -146,7 +148,7 @@ func TestALinkLeadsBackToWhatWasSeen(t *testing.T) {
 }
 
 func TestDarkAndLight(t *testing.T) {
-	html := drawn(t, recorded(t, recordings+"growth.jsonl.zst"))
+	html := drawn(t, watchlogtest.Import(t, recordings+"growth.jsonl.zst"))
 	p := browse(t, html, 1000, 700, "", true)
 	back := func() string { return p.eval("getComputedStyle(document.body).backgroundColor") }
 	if got := back(); got != "rgb(18, 22, 28)" {
@@ -161,7 +163,7 @@ func TestDarkAndLight(t *testing.T) {
 
 // TestClickOnALane clicks what is drawn: the bar of an instance, and the tick below it.
 func TestClickOnALane(t *testing.T) {
-	p := browse(t, drawn(t, recorded(t, recordings+"primary-restart.jsonl.zst")), 1300, 1000, "", false)
+	p := browse(t, drawn(t, watchlogtest.Import(t, recordings+"primary-restart.jsonl.zst")), 1300, 1000, "", false)
 	const row = `[...document.querySelectorAll(".row.lane")].find((e) => e.textContent === "pg-1").getBoundingClientRect()`
 	var x, y, left, width float64
 	text := p.eval(`(() => { const r = ` + row + `, c = document.getElementById("lanes").getBoundingClientRect();
@@ -231,7 +233,8 @@ func TestEverythingHasANameForScreenReaders(t *testing.T) {
 }
 
 func TestSeveralTracesInOnePage(t *testing.T) {
-	html := drawn(t, recorded(t, recordings+"growth.jsonl.zst"), recorded(t, recordings+"node-drain.jsonl.zst"))
+	html := drawn(t,
+		watchlogtest.Import(t, recordings+"growth.jsonl.zst"), watchlogtest.Import(t, recordings+"node-drain.jsonl.zst"))
 	p := browse(t, html, 1300, 900, "#trace=1", false)
 	p.heading("node-drain.db")
 	p.eval(`document.getElementById("trace").value = "0"`)

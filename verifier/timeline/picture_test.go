@@ -1,6 +1,10 @@
 package timeline_test
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/hindsight-project/hindsight/recorder/watchlog/watchlogtest"
+)
 
 const recordings = "../../recorder/testdata/"
 
@@ -9,9 +13,9 @@ const recordings = "../../recorder/testdata/"
 func TestPictures(t *testing.T) {
 	bad := drawn(t, violated(t))
 	diagnosed := func(name string) []byte {
-		return drawn(t, recorded(t, "../../policies/testdata/diagnosis/"+name+".jsonl.zst"))
+		return drawn(t, watchlogtest.Import(t, "../../policies/testdata/diagnosis/"+name+".jsonl.zst"))
 	}
-	shared := func(name string) []byte { return drawn(t, recorded(t, recordings+name+".jsonl.zst")) }
+	shared := func(name string) []byte { return drawn(t, watchlogtest.Import(t, recordings+name+".jsonl.zst")) }
 	tests := []struct {
 		name          string
 		html          []byte

@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/hindsight-project/hindsight/recorder/trace"
+	"github.com/hindsight-project/hindsight/recorder/watchlog/watchlogtest"
 	"github.com/hindsight-project/hindsight/verifier/timeline"
 	"github.com/hindsight-project/hindsight/verifier/verdict"
 )
@@ -77,9 +78,9 @@ func told(line timeline.Timeline) string {
 func TestLanesAreWhatTheRecordingsSay(t *testing.T) {
 	tests := []struct{ name, path string }{
 		{"violated", violated(t)},
-		{"growth", recorded(t, recordings+"growth.jsonl.zst")},
-		{"node-drain", recorded(t, recordings+"node-drain.jsonl.zst")},
-		{"resize-deadlock", recorded(t, "../../policies/testdata/diagnosis/resize-deadlock.jsonl.zst")},
+		{"growth", watchlogtest.Import(t, recordings+"growth.jsonl.zst")},
+		{"node-drain", watchlogtest.Import(t, recordings+"node-drain.jsonl.zst")},
+		{"resize-deadlock", watchlogtest.Import(t, "../../policies/testdata/diagnosis/resize-deadlock.jsonl.zst")},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -102,7 +103,7 @@ func TestLanesAreWhatTheRecordingsSay(t *testing.T) {
 }
 
 func TestEveryEventIsInThePage(t *testing.T) {
-	path := recorded(t, recordings+"growth.jsonl.zst")
+	path := watchlogtest.Import(t, recordings+"growth.jsonl.zst")
 	line := read(t, path, check(t, path).Traces[0])
 	if n := uint64(len(line.Events.Seq)); n != line.Total || len(line.LeftOut) != 0 {
 		t.Errorf("%d of %d events, left out: %v", n, line.Total, line.LeftOut)
@@ -125,7 +126,7 @@ func TestSameRunGivesSameBytes(t *testing.T) {
 }
 
 func TestPageForbidsItselfTheNetwork(t *testing.T) {
-	html := string(drawn(t, recorded(t, recordings+"growth.jsonl.zst")))
+	html := string(drawn(t, watchlogtest.Import(t, recordings+"growth.jsonl.zst")))
 	if !strings.Contains(html, "default-src &#39;none&#39;") || strings.Contains(html, "unsafe-inline") {
 		t.Error("the content security policy does not forbid what it should")
 	}
@@ -157,7 +158,7 @@ func TestATraceThatCannotBeReadIsToldInThePage(t *testing.T) {
 // with other objects, as the clusters of a soak follow each other.
 func long(t testing.TB, n int) string {
 	t.Helper()
-	source := recorded(t, recordings+"primary-restart.jsonl.zst")
+	source := watchlogtest.Import(t, recordings+"primary-restart.jsonl.zst")
 	r, err := trace.Open(source)
 	if err != nil {
 		t.Fatal(err)

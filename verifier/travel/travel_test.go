@@ -1,9 +1,7 @@
 package travel_test
 
 import (
-	"context"
 	"encoding/json"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -12,38 +10,19 @@ import (
 	"k8s.io/cli-runtime/pkg/printers"
 
 	"github.com/hindsight-project/hindsight/recorder/trace"
-	"github.com/hindsight-project/hindsight/recorder/watchlog"
+	"github.com/hindsight-project/hindsight/recorder/watchlog/watchlogtest"
 	"github.com/hindsight-project/hindsight/verifier/travel"
 )
 
 // recorded opens one of the shared recordings.
 func recorded(t *testing.T, name string) *travel.Past {
 	t.Helper()
-	in, err := os.Open(filepath.FromSlash("../../recorder/testdata/" + name + ".jsonl.zst"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer in.Close()
-	out := filepath.Join(t.TempDir(), name+".db")
-	o := watchlog.Options{Out: out, Name: name, Tool: "test"}
-	if _, err := watchlog.Import(context.Background(), in, o); err != nil {
-		t.Fatal(err)
-	}
-	return open(t, out)
+	return open(t, watchlogtest.Import(t, "../../recorder/testdata/"+name+".jsonl.zst"))
 }
 
 func open(t *testing.T, path string) *travel.Past {
 	t.Helper()
-	r, err := trace.Open(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := r.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	p, err := travel.Open(r)
+	p, err := travel.Open(watchlogtest.Open(t, path))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/open-policy-agent/opa/v1/rego"
 
 	"github.com/hindsight-project/hindsight/recorder/trace"
+	"github.com/hindsight-project/hindsight/recorder/watchlog/watchlogtest"
 )
 
 // whole returns the trace as the input of the reference semantics.
@@ -122,7 +123,7 @@ func TestTheRecordingsOfFaultsAreReadAsTheReferenceSemanticsSays(t *testing.T) {
 	}
 	for _, file := range files {
 		name := strings.TrimSuffix(filepath.Base(file), ".jsonl.zst")
-		t.Run(name, func(t *testing.T) { compare(t, importedFrom(t, file, name)) })
+		t.Run(name, func(t *testing.T) { compare(t, watchlogtest.Import(t, file)) })
 	}
 }
 

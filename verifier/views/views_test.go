@@ -2,7 +2,6 @@ package views_test
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -16,7 +15,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"github.com/hindsight-project/hindsight/recorder/trace"
-	"github.com/hindsight-project/hindsight/recorder/watchlog"
+	"github.com/hindsight-project/hindsight/recorder/watchlog/watchlogtest"
 	"github.com/hindsight-project/hindsight/verifier/views"
 )
 
@@ -25,12 +24,7 @@ var update = flag.Bool("update", false, "write the golden files again")
 // project opens a trace and returns all documents, each valid against its schema.
 func project(t testing.TB, file string, names ...string) []views.Document {
 	t.Helper()
-	r, err := trace.Open(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer r.Close()
-	documents, err := views.Project(r, names)
+	documents, err := views.Project(watchlogtest.Open(t, file), names)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -67,21 +61,7 @@ var recordings = []string{"growth", "node-drain", "primary-restart"}
 
 func imported(t testing.TB, name string) string {
 	t.Helper()
-	return importedFrom(t, filepath.Join("..", "..", "recorder", "testdata", name+".jsonl.zst"), name)
-}
-
-func importedFrom(t testing.TB, file, name string) string {
-	t.Helper()
-	in, err := os.Open(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer in.Close()
-	out := filepath.Join(t.TempDir(), name+".db")
-	if _, err := watchlog.Import(context.Background(), in, watchlog.Options{Out: out, Name: name}); err != nil {
-		t.Fatal(err)
-	}
-	return out
+	return watchlogtest.Import(t, "../../recorder/testdata/"+name+".jsonl.zst")
 }
 
 func TestDocumentsOfTheRecordings(t *testing.T) {

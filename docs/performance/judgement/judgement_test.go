@@ -15,7 +15,7 @@ import (
 	"github.com/open-policy-agent/opa/v1/rego"
 
 	"github.com/hindsight-project/hindsight/recorder/trace"
-	"github.com/hindsight-project/hindsight/recorder/watchlog"
+	"github.com/hindsight-project/hindsight/recorder/watchlog/watchlogtest"
 	"github.com/hindsight-project/hindsight/verifier"
 )
 
@@ -57,16 +57,7 @@ func TestEverybodyFindsTheSame(t *testing.T) {
 }
 
 func TestARecordingWithoutFaultsHasNoFinding(t *testing.T) {
-	log := unpacked(t, "growth")
-	path := filepath.Join(t.TempDir(), "trace.db")
-	if _, err := watchlog.Import(context.Background(), bytes.NewReader(log), watchlog.Options{Out: path}); err != nil {
-		t.Fatal(err)
-	}
-	r, err := trace.Open(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer r.Close()
+	r := watchlogtest.Open(t, watchlogtest.Import(t, "../../../recorder/testdata/growth.jsonl.zst"))
 	if found, err := Hand(r); err != nil || len(found) > 0 {
 		t.Errorf("found %v, error %v; want none", found, err)
 	}
@@ -111,9 +102,7 @@ func faulty(t *testing.T, name string) string {
 		t.Fatal("no fault was made")
 	}
 	path := filepath.Join(t.TempDir(), name+".db")
-	if _, err := watchlog.Import(context.Background(), &log, watchlog.Options{Out: path}); err != nil {
-		t.Fatal(err)
-	}
+	watchlogtest.ImportFrom(t, path, &log)
 	return path
 }
 
