@@ -76,9 +76,9 @@ func New(step scenarios.Step) Disruption {
 	case scenarios.SnapshotRestore:
 		return &snapshotRestore{backup: backup{method: volumeSnapshot, class: p.Class, online: p.Online}}
 	case scenarios.Oscillation:
-		return &oscillation{cycles: max(p.Cycles, 3), percent: p.Percent}
+		return &oscillation{Fill: Fill{Percent: p.Percent}, cycles: max(p.Cycles, 3)}
 	case scenarios.BudgetExhaustion:
-		return &budgetExhaustion{cycles: max(p.Cycles, 6), percent: p.Percent}
+		return &budgetExhaustion{Fill: Fill{Percent: p.Percent}, cycles: max(p.Cycles, 6)}
 	case scenarios.DiskFill:
 		return &Fill{Role: p.Role, SQL: p.Method == methodSQL, Percent: p.Percent}
 	case scenarios.TablespaceFill:

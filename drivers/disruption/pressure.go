@@ -10,21 +10,15 @@ import (
 
 // oscillation fills a disk over the threshold and frees it, again and again.
 type oscillation struct {
-	cycles, percent int
-	fill            Fill
-	seen            int
+	Fill
+	cycles, seen int
 }
 
 func (d *oscillation) Prepare(ctx context.Context, t *target.Target) error {
 	if !t.Offers.Dynamic {
 		return unavailable("sizing is static: there is no threshold around which usage could oscillate")
 	}
-	d.fill = Fill{Percent: d.percent}
-	return d.fill.Prepare(ctx, t)
-}
-
-func (d *oscillation) Inject(ctx context.Context, t *target.Target) (Done, error) {
-	return d.fill.Inject(ctx, t)
+	return d.Fill.Prepare(ctx, t)
 }
 
 // Observe goes on until usage was over the threshold as often as wanted. Each
@@ -34,13 +28,13 @@ func (d *oscillation) Observe(ctx context.Context, t *target.Target, atMost time
 		if err := d.noticed(ctx, t, atMost, "the full disk"); err != nil || d.seen == d.cycles {
 			return d.done(), err
 		}
-		if err := d.fill.Free(ctx, t); err != nil {
+		if err := d.Free(ctx, t); err != nil {
 			return d.done(), err
 		}
 		if err := d.noticed(ctx, t, atMost, "the free disk"); err != nil {
 			return d.done(), err
 		}
-		if _, err := d.fill.Inject(ctx, t); err != nil {
+		if _, err := d.Inject(ctx, t); err != nil {
 			return d.done(), err
 		}
 	}
@@ -62,26 +56,18 @@ func (d *oscillation) noticed(ctx context.Context, t *target.Target, atMost time
 		})
 }
 
-func (d *oscillation) Undo(context.Context, *target.Target) error { return nil }
-
 // budgetExhaustion fills a disk after each growth, until growth waits for the
 // budget of the next day.
 type budgetExhaustion struct {
-	cycles, percent int
-	fill            Fill
-	grown           int
+	Fill
+	cycles, grown int
 }
 
 func (d *budgetExhaustion) Prepare(ctx context.Context, t *target.Target) error {
 	if !t.Offers.Budget {
 		return unavailable("the operator has no daily budget of growth")
 	}
-	d.fill = Fill{Percent: d.percent}
-	return d.fill.Prepare(ctx, t)
-}
-
-func (d *budgetExhaustion) Inject(ctx context.Context, t *target.Target) (Done, error) {
-	return d.fill.Inject(ctx, t)
+	return d.Fill.Prepare(ctx, t)
 }
 
 // Observe fills again after each growth, until the status says that growth is
@@ -95,7 +81,7 @@ func (d *budgetExhaustion) Observe(ctx context.Context, t *target.Target, atMost
 		if d.grown++; d.grown > d.cycles {
 			return d.done(false), fmt.Errorf("the volume grew %d times and the budget is not used up", d.grown)
 		}
-		if _, err := d.fill.Inject(ctx, t); err != nil {
+		if _, err := d.Inject(ctx, t); err != nil {
 			return d.done(false), err
 		}
 	}
@@ -113,11 +99,11 @@ func (d *budgetExhaustion) untilGrownOrPending(
 		budget, _ := s.Sizing["budget"].(map[string]any)
 		planned, _ := budget["availableForPlanned"].(int64) // absent is 0
 		exhausted = state == "PendingGrowth" && planned == 0
-		disk, err := d.fill.disk(ctx, t)
+		disk, err := d.disk(ctx, t)
 		if err != nil {
 			return false, "", err
 		}
-		grown := int(disk.Percent()) < d.fill.Percent-2 && len(s.InFlight()) == 0
+		grown := int(disk.Percent()) < d.Percent-2 && len(s.InFlight()) == 0
 		return exhausted || grown, fmt.Sprintf("state %s, %d planned actions left", state, planned), nil
 	})
 	return exhausted, err
@@ -129,5 +115,3 @@ func (d *budgetExhaustion) done(exhausted bool) Done {
 		map[string]any{"grown": d.grown, "exhausted": exhausted},
 	}
 }
-
-func (d *budgetExhaustion) Undo(context.Context, *target.Target) error { return nil }

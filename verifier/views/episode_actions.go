@@ -517,7 +517,7 @@ func (s *story) isRolled(p *pod) bool {
 func (s *story) rollout(t trigger) *action {
 	a := &action{kind: kindRollingUpgrade, subject: s.cluster.name, begin: t.moment}
 	r := rollout{Trigger: t.kind, Pods: []string{}, Replaced: []string{}, Complete: true}
-	changed := false
+	changed, lost := false, false
 	for _, p := range s.pods {
 		if !p.from.before(t.moment) || p.left.before(t.moment) {
 			continue
@@ -527,6 +527,7 @@ func (s *story) rollout(t trigger) *action {
 		n := s.next[p]
 		if n == nil || (t.kind != triggerPhase && !s.isRolled(p)) {
 			r.Complete = false
+			lost = lost || s.lostInUpgrade(p)
 			continue
 		}
 		changed = true
@@ -543,7 +544,7 @@ func (s *story) rollout(t trigger) *action {
 	}
 	if t.kind == triggerPhase {
 		after := s.phaseLeft(t.moment)
-		r.Complete = r.Complete && !after.isZero() || !changed && !after.isZero()
+		r.Complete = !after.isZero() && (r.Complete || !changed && !lost)
 		if a.end.before(after) || a.end.isZero() {
 			a.end = after
 		}
@@ -599,11 +600,23 @@ func (s *story) takenBy(p *pod) *action {
 		case kindScaleDown:
 			return slices.Contains(a.scale.Instances, p.instance)
 		case kindRollingUpgrade:
-			return slices.Contains(a.upgrade.Replaced, p.name)
+			return slices.Contains(a.upgrade.Replaced, p.name) || slices.Contains(a.upgrade.Pods, p.name) && s.lostInUpgrade(p)
 		default:
 			return false
 		}
 	})
+}
+
+// lostInUpgrade reports whether the pod went while the cluster said that it was
+// being upgraded, and never came back.
+func (s *story) lostInUpgrade(p *pod) bool {
+	upgrading := false
+	for _, h := range s.cluster.health {
+		if h.before(p.left) {
+			upgrading = isUpgrading(h.Phase)
+		}
+	}
+	return upgrading && !p.left.isZero() && s.next[p] == nil
 }
 
 // podActions finds the pods that were deleted on their own. One that came back

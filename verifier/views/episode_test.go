@@ -210,6 +210,16 @@ func TestEpisodes(t *testing.T) {
 				gone(37, podKind, "pg-1", "p1").
 				put(38, podKind, "pg-1", "p4", pod("pg-1", "n1"))
 		}, []string{"rolling_upgrade#1 pg 30s-38s open", "switchover#1 pg-1 34s-35s by rolling_upgrade#1 open"}},
+		{"a rollout whose first pod never comes back, and a pod that is deleted long after", func(s *story) {
+			phase := func(text string) object { return object{"status": object{"phase": text}} }
+			s.put(30, clusterKind, "pg", "c1", generation(2, object{"env": []any{object{"name": "A"}}})).
+				put(31, clusterKind, "pg", "c1", phase("Upgrading cluster")).
+				put(32, podKind, "pg-2", "p2", leaving).
+				gone(33, podKind, "pg-2", "p2").
+				put(34, clusterKind, "pg", "c1", phase("Waiting for the instances to become active")).
+				put(60, podKind, "pg-1", "p1", leaving).
+				gone(61, podKind, "pg-1", "p1")
+		}, []string{"primary_restart#1 pg-1 60s-61s", "rolling_upgrade#1 pg 31s- open"}},
 		{"a backup that was there before, and a new one", func(s *story) {
 			about := spec(object{"cluster": object{"name": "pg"}})
 			s.put(30, backupKind, "b1", "b1", about).

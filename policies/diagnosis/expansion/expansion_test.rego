@@ -7,6 +7,8 @@ _p := fixture.params
 
 _error := {"reason": "VolumeResizeFailed", "message": "quota", "count": 3, "seq": [150, 151]}
 
+_conflict := {"reason": "VolumeResizeFailed", "message": "pg-1: the object has been modified", "count": 1, "seq": [152]}
+
 _judge(changes) := rows if {
 	rows := expansion.blame with input as fixture.waits(changes) with data.params as _p
 }
@@ -28,6 +30,9 @@ test_stages[name] if {
 		"a refusal of the kubelet": {
 			"until": 300, "changes": {"stage": "node", "errors": [_error]}, "want": {"failing"},
 		},
+		"a conflict": {"until": 160, "changes": {"errors": [_conflict]}, "want": set()},
+		"a conflict, for long": {"until": 300, "changes": {"errors": [_conflict]}, "want": {"volume"}},
+		"a conflict and a refusal": {"until": 131, "changes": {"errors": [_conflict, _error]}, "want": {"failing"}},
 		"what cannot be done": {"until": 101, "changes": {"infeasible": true}, "want": {"failing"}},
 		"what cannot be done, of a file system": {
 			"until": 300, "changes": {"stage": "node", "infeasible": true}, "want": {"failing"},
