@@ -1,9 +1,7 @@
 package policies_test
 
 import (
-	"flag"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -11,11 +9,10 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/hindsight-project/hindsight/recorder/golden"
 	"github.com/hindsight-project/hindsight/recorder/watchlog/watchlogtest"
 	"github.com/hindsight-project/hindsight/verifier/policy"
 )
-
-var update = flag.Bool("update", false, "write the golden files again")
 
 // diagnosisViews are the views that diagnoses read.
 var diagnosisViews = []string{"pressure", "wait"}
@@ -49,19 +46,7 @@ func TestDiagnosesOfRealFaults(t *testing.T) {
 			fmt.Fprintf(&got, "    %s\n", line)
 		}
 	}
-	golden := filepath.Join("testdata", "diagnosis", "diagnoses.golden")
-	if *update {
-		if err := os.WriteFile(golden, []byte(got.String()), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(golden)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), got.String()); diff != "" {
-		t.Errorf("-want +got\n%s", diff)
-	}
+	golden.Compare(t, "testdata/diagnosis/diagnoses.golden", got.String())
 }
 
 func TestHealthyRecordingsHaveNoDiagnosis(t *testing.T) {

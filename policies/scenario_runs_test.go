@@ -3,15 +3,13 @@ package policies_test
 import (
 	"fmt"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/hindsight-project/hindsight/drivers/scenarios"
+	"github.com/hindsight-project/hindsight/recorder/golden"
 	"github.com/hindsight-project/hindsight/recorder/watchlog/watchlogtest"
 	"github.com/hindsight-project/hindsight/verifier/policy"
 	"github.com/hindsight-project/hindsight/verifier/verdict"
@@ -42,19 +40,7 @@ func TestRunsOfScenarios(t *testing.T) {
 		}
 		exercises(t, name, judgement)
 	}
-	golden := filepath.Join("testdata", "scenarios", "verdicts.golden")
-	if *update {
-		if err := os.WriteFile(golden, []byte(got.String()), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(golden)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), got.String()); diff != "" {
-		t.Errorf("-want +got\n%s", diff)
-	}
+	golden.Compare(t, "testdata/scenarios/verdicts.golden", got.String())
 }
 
 // verdicts lists the policies that the trace exercises or leaves in doubt, by

@@ -1,16 +1,13 @@
 package recorder
 
 import (
-	"flag"
-	"os"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/hindsight-project/hindsight/recorder/golden"
 	"github.com/hindsight-project/hindsight/recorder/trace"
 )
-
-var update = flag.Bool("update", false, "write the golden files")
 
 func TestWriteCertificate(t *testing.T) {
 	pods := trace.Resource{Version: "v1", Resource: "pods", Kind: "Pod"}
@@ -41,17 +38,7 @@ func TestWriteCertificate(t *testing.T) {
 	if err := WriteCertificate(&out, run, cert); err != nil {
 		t.Fatal(err)
 	}
-	const golden = "testdata/certificate.golden"
-	if *update {
-		if err := os.WriteFile(golden, []byte(out.String()), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(golden)
-	if err != nil {
-		t.Fatal(err)
-	}
-	same(t, out.String(), string(want))
+	golden.Compare(t, "testdata/certificate.golden", out.String())
 }
 
 func TestSummary(t *testing.T) {

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -16,14 +15,13 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/hindsight-project/hindsight/recorder/golden"
 	"github.com/hindsight-project/hindsight/recorder/trace"
 	"github.com/hindsight-project/hindsight/recorder/watchlog/watchlogtest"
 	"github.com/hindsight-project/hindsight/verifier"
 	"github.com/hindsight-project/hindsight/verifier/report"
 	"github.com/hindsight-project/hindsight/verifier/verdict"
 )
-
-var update = flag.Bool("update", false, "rewrite the golden files")
 
 var start = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
@@ -154,24 +152,7 @@ func TestEveryVerdictAndItsExitCode(t *testing.T) {
 func TestGoldenReportsOfASmallTrace(t *testing.T) {
 	run := check(t, demo("demo-switch.violated=true", "demo-switch.seq=[1, 3]"), small(t, nil))
 	for format, name := range map[string]string{"text": "small.txt", "json": "small.json"} {
-		golden(t, name, render(t, format, run))
-	}
-}
-
-func golden(t *testing.T, name string, got []byte) {
-	t.Helper()
-	file := filepath.Join("testdata", name)
-	if *update {
-		if err := os.WriteFile(file, got, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), string(got)); diff != "" {
-		t.Errorf("%s differs (run the test with -update if that is right):\n%s", file, diff)
+		golden.Compare(t, "testdata/"+name, render(t, format, run))
 	}
 }
 
@@ -393,7 +374,7 @@ func faulty(t testing.TB) string {
 func TestGoldenReportsOfFindings(t *testing.T) {
 	run := check(t, explained(), faulty(t))
 	for format, name := range map[string]string{"text": "faulty.txt", "json": "faulty.json"} {
-		golden(t, name, render(t, format, run))
+		golden.Compare(t, "testdata/"+name, render(t, format, run))
 	}
 }
 
@@ -502,7 +483,7 @@ func TestGoldenReportsOfARealRecording(t *testing.T) {
 	o := demo("demo-switch.violated=true", "demo-switch.seq=[1, 365, 366, 370, 380, 390, 400, 410, 420, 430, 525]")
 	run := check(t, o, recording(t, "growth"))
 	for format, name := range map[string]string{"text": "growth.txt", "json": "growth.json"} {
-		golden(t, name, render(t, format, run))
+		golden.Compare(t, "testdata/"+name, render(t, format, run))
 	}
 }
 

@@ -1,7 +1,6 @@
 package verifier_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"os"
@@ -13,8 +12,8 @@ import (
 
 	"github.com/open-policy-agent/opa/v1/rego"
 	"github.com/open-policy-agent/opa/v1/tester"
-	"github.com/santhosh-tekuri/jsonschema/v6"
 
+	"github.com/hindsight-project/hindsight/recorder/golden"
 	"github.com/hindsight-project/hindsight/verifier"
 	"github.com/hindsight-project/hindsight/verifier/policy"
 	"github.com/hindsight-project/hindsight/verifier/verdict"
@@ -60,13 +59,11 @@ func derives(t *testing.T, dir string, f verdict.Finding) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	input, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
-	if err != nil {
-		t.Fatal(err)
-	}
+	input := golden.JSON(t, text)
 	id, _, _ := strings.Cut(f.ID, "/")
 	p := defaultSet(t).Policy(id)
-	if err := schemaOf(t, p.View).Validate(input); err != nil {
+	schema, _ := views.Schema(p.View)
+	if err := golden.Schema(t, schema).Validate(input); err != nil {
 		t.Errorf("%s: the slice is no document of the view: %v", f.ID, err)
 	}
 	results, err := rego.New(
@@ -80,24 +77,6 @@ func derives(t *testing.T, dir string, f verdict.Finding) {
 	if err != nil || !strings.Contains(string(rows), `"`+f.Code+`"`) {
 		t.Errorf("%s is not derived: %s %v", f.ID, rows, err)
 	}
-}
-
-func schemaOf(t *testing.T, view string) *jsonschema.Schema {
-	t.Helper()
-	text, _ := views.Schema(view)
-	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := jsonschema.NewCompiler()
-	if err := c.AddResource(view+".json", doc); err != nil {
-		t.Fatal(err)
-	}
-	schema, err := c.Compile(view + ".json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return schema
 }
 
 func TestReproductionsGiveTheFindingWithOPAAlone(t *testing.T) {

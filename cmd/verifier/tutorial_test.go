@@ -1,7 +1,6 @@
 package main
 
 import (
-	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -10,10 +9,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
+	"github.com/hindsight-project/hindsight/recorder/golden"
 )
-
-var update = flag.Bool("update", false, "rewrite the output in the tutorial")
 
 const tutorial = "../../docs/policies.md"
 
@@ -61,13 +58,7 @@ func TestTutorialDoesWhatItSays(t *testing.T) {
 	if commands < 10 {
 		t.Errorf("only %d commands were run", commands)
 	}
-	if *update {
-		write(t, tutorial, out.String())
-		return
-	}
-	if diff := cmp.Diff(string(text), out.String()); diff != "" {
-		t.Errorf("the tutorial prints something else (run the test with -update if that is right):\n%s", diff)
-	}
+	golden.Compare(t, tutorial, out.String())
 }
 
 // workshop is a directory with what the tutorial finds in a checkout. The

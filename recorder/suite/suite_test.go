@@ -3,7 +3,6 @@ package suite
 import (
 	"bytes"
 	"encoding/json"
-	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -14,10 +13,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/hindsight-project/hindsight/recorder/golden"
 	"github.com/hindsight-project/hindsight/recorder/marks"
 )
-
-var update = flag.Bool("update", false, "write the golden files anew")
 
 // The reports under testdata are as Ginkgo 2.34, gotestsum and go-junit-report
 // wrote them, but for paths: of a suite that passes, fails, retries, panics,
@@ -47,19 +45,7 @@ func TestWhatBecomesOfRealReports(t *testing.T) {
 				}
 				fmt.Fprintf(&got, "%s\n", line)
 			}
-			golden := file + ".golden"
-			if *update {
-				if err := os.WriteFile(golden, got.Bytes(), 0o600); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(golden)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if d := cmp.Diff(string(want), got.String()); d != "" {
-				t.Errorf("want -, got +\n%s", d)
-			}
+			golden.Compare(t, file+".golden", got.String())
 		})
 	}
 }

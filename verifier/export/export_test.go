@@ -5,9 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"flag"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -17,6 +14,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/hindsight-project/hindsight/recorder/envelope"
+	"github.com/hindsight-project/hindsight/recorder/golden"
 	"github.com/hindsight-project/hindsight/recorder/trace"
 	"github.com/hindsight-project/hindsight/recorder/watchlog/watchlogtest"
 	"github.com/hindsight-project/hindsight/verifier"
@@ -24,8 +22,6 @@ import (
 	"github.com/hindsight-project/hindsight/verifier/policy"
 	"github.com/hindsight-project/hindsight/verifier/verdict"
 )
-
-var update = flag.Bool("update", false, "rewrite the golden files")
 
 // policies are compiled once for all tests.
 var policies = sync.OnceValues(func() (*policy.Set, error) { return verifier.LoadPolicies(verifier.Options{}) })
@@ -64,26 +60,9 @@ const (
 	drain    = "../../recorder/testdata/node-drain.jsonl.zst"
 )
 
-func golden(t *testing.T, name string, got []byte) {
-	t.Helper()
-	file := filepath.Join("testdata", name)
-	if *update {
-		if err := os.WriteFile(file, got, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), string(got)); diff != "" {
-		t.Errorf("%s differs (run the test with -update if that is right):\n%s", file, diff)
-	}
-}
-
 func TestTheSameTraceGivesTheSameBytes(t *testing.T) {
 	r, v := judged(t, deadlock)
-	golden(t, "resize-deadlock.perfetto.json", write(t, "perfetto", r, v))
+	golden.Compare(t, "testdata/resize-deadlock.perfetto.json", write(t, "perfetto", r, v))
 	for _, f := range export.Formats() {
 		if !bytes.Equal(write(t, f.Name, r, v), write(t, f.Name, r, v)) {
 			t.Errorf("%s differs from one time to the next", f.Name)

@@ -3,7 +3,6 @@ package ledger_test
 import (
 	"bytes"
 	"context"
-	"flag"
 	"os"
 	"path/filepath"
 	"strings"
@@ -12,10 +11,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
+	"github.com/hindsight-project/hindsight/recorder/golden"
 	"github.com/hindsight-project/hindsight/verifier/ledger"
 )
-
-var update = flag.Bool("update", false, "write the golden files anew")
 
 const seeds = "testdata/seeds"
 
@@ -60,23 +58,6 @@ func write(t testing.TB, form string, l *ledger.Ledger) []byte {
 	return out.Bytes()
 }
 
-func golden(t *testing.T, name string, got []byte) {
-	t.Helper()
-	file := filepath.Join("testdata", name)
-	if *update {
-		if err := os.WriteFile(file, got, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), string(got)); diff != "" {
-		t.Errorf("%s: -want +got (go test ./verifier/ledger -update writes it anew)\n%s", name, diff)
-	}
-}
-
 // history is the worked example, without the digest of the policies, which change.
 func history(t testing.TB) *ledger.Ledger {
 	t.Helper()
@@ -87,9 +68,9 @@ func history(t testing.TB) *ledger.Ledger {
 
 func TestEveryFormOfTheWorkedExample(t *testing.T) {
 	l := history(t)
-	golden(t, "seeds.md", write(t, "markdown", l))
-	golden(t, "seeds.json", write(t, "json", l))
-	golden(t, "seeds.html", write(t, "html", l))
+	golden.Compare(t, "testdata/seeds.md", write(t, "markdown", l))
+	golden.Compare(t, "testdata/seeds.json", write(t, "json", l))
+	golden.Compare(t, "testdata/seeds.html", write(t, "html", l))
 }
 
 func TestTheSameSourcesGiveTheSameBytes(t *testing.T) {
@@ -188,9 +169,9 @@ func TestDeltasOfTheWorkedExample(t *testing.T) {
 func TestJSONMatchesItsSchemaAndTheSchemaKnowsEveryKey(t *testing.T) {
 	for name, l := range map[string]*ledger.Ledger{"seeds": history(t), "recordings": recorded(t)} {
 		out := write(t, "json", l)
-		for _, strict := range []bool{false, true} {
-			if err := compileSchema(t, strict).Validate(parse(t, out)); err != nil {
-				t.Errorf("%s (strict: %t): %v", name, strict, err)
+		for _, schema := range []*jsonschema.Schema{golden.Schema(t, ledger.Schema), golden.Closed(t, ledger.Schema)} {
+			if err := schema.Validate(golden.JSON(t, out)); err != nil {
+				t.Errorf("%s: %v", name, err)
 			}
 		}
 	}
@@ -208,54 +189,10 @@ func TestSchemaRefusesWhatIsNoLedger(t *testing.T) {
 		bad := strings.Replace(good, change[0], change[1], 1)
 		if bad == good {
 			t.Errorf("%s: the ledger has no %s", name, change[0])
-		} else if compileSchema(t, false).Validate(parse(t, []byte(bad))) == nil {
+		} else if golden.Schema(t, ledger.Schema).Validate(golden.JSON(t, []byte(bad))) == nil {
 			t.Errorf("%s is accepted", name)
 		}
 	}
-}
-
-// compileSchema compiles the shipped schema; strict refuses keys that it does not
-// describe, which the shipped one allows to later versions.
-func compileSchema(t *testing.T, strict bool) *jsonschema.Schema {
-	t.Helper()
-	doc := parse(t, ledger.Schema)
-	if strict {
-		closeObjects(doc)
-	}
-	c := jsonschema.NewCompiler()
-	if err := c.AddResource("ledger.json", doc); err != nil {
-		t.Fatal(err)
-	}
-	schema, err := c.Compile("ledger.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return schema
-}
-
-func closeObjects(v any) {
-	switch v := v.(type) {
-	case map[string]any:
-		if _, ok := v["properties"]; ok {
-			v["additionalProperties"] = false
-		}
-		for _, child := range v {
-			closeObjects(child)
-		}
-	case []any:
-		for _, child := range v {
-			closeObjects(child)
-		}
-	}
-}
-
-func parse(t *testing.T, text []byte) any {
-	t.Helper()
-	v, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return v
 }
 
 // A page that is sent by mail must not ask anybody for anything.

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/hindsight-project/hindsight/recorder"
+	"github.com/hindsight-project/hindsight/recorder/golden"
 	"github.com/hindsight-project/hindsight/recorder/watchlog/watchlogtest"
 	"github.com/hindsight-project/hindsight/verifier/ledger"
 )
@@ -68,7 +69,7 @@ func recorded(t testing.TB) *ledger.Ledger {
 }
 
 func TestMarkdownOfRecordings(t *testing.T) {
-	golden(t, "recordings.md", write(t, "markdown", recorded(t)))
+	golden.Compare(t, "testdata/recordings.md", write(t, "markdown", recorded(t)))
 }
 
 // A recording without specs counts for the tests whose promises it put to the test.

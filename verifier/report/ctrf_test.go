@@ -5,15 +5,14 @@ import (
 	"os"
 	"testing"
 
-	"github.com/santhosh-tekuri/jsonschema/v6"
-
+	"github.com/hindsight-project/hindsight/recorder/golden"
 	"github.com/hindsight-project/hindsight/verifier/report"
 	"github.com/hindsight-project/hindsight/verifier/verdict"
 )
 
 func TestCTRF(t *testing.T) {
-	golden(t, "sample.ctrf.json", write(t, "ctrf", sample(), report.Options{}))
-	golden(t, "held.ctrf.json", write(t, "ctrf", held(), report.Options{}))
+	golden.Compare(t, "testdata/sample.ctrf.json", write(t, "ctrf", sample(), report.Options{}))
+	golden.Compare(t, "testdata/held.ctrf.json", write(t, "ctrf", held(), report.Options{}))
 }
 
 // The schema is that of the format's authors, see testdata/ctrf/LICENSE.
@@ -22,17 +21,9 @@ func TestCTRFMatchesItsSchema(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := jsonschema.NewCompiler()
-	c.AssertFormat()
-	if err := c.AddResource("ctrf.json", parse(t, text)); err != nil {
-		t.Fatal(err)
-	}
-	schema, err := c.Compile("ctrf.json")
-	if err != nil {
-		t.Fatal(err)
-	}
+	schema := golden.Schema(t, text)
 	for name, run := range map[string]verdict.Run{"sample": sample(), "held": held(), "empty": {}} {
-		if err := schema.Validate(parse(t, write(t, "ctrf", run, report.Options{}))); err != nil {
+		if err := schema.Validate(golden.JSON(t, write(t, "ctrf", run, report.Options{}))); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

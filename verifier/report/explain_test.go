@@ -14,6 +14,7 @@ import (
 
 	"github.com/klauspost/compress/zstd"
 
+	"github.com/hindsight-project/hindsight/recorder/golden"
 	"github.com/hindsight-project/hindsight/recorder/trace"
 	"github.com/hindsight-project/hindsight/recorder/watchlog/watchlogtest"
 	"github.com/hindsight-project/hindsight/verifier"
@@ -142,7 +143,8 @@ func TestExplainTellsTheRecordings(t *testing.T) {
 			name := strings.TrimSuffix(filepath.Base(file), ".jsonl.zst")
 			t.Run(name, func(t *testing.T) {
 				imported(t, name+".db", lines(t, file))
-				golden(t, filepath.Join(back, "testdata/explain", name+".txt"), story(t, set, verifier.Options{}, name+".db"))
+				told := story(t, set, verifier.Options{}, name+".db")
+				golden.Compare(t, filepath.Join(back, "testdata/explain", name+".txt"), told)
 			})
 		}
 	}
@@ -225,18 +227,19 @@ func TestExplainTellsWhatWasPutIntoRecordings(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			imported(t, name+".db", change(lines(t, drain)))
-			golden(t, filepath.Join(back, "testdata/explain", name+".txt"), story(t, set, verifier.Options{}, name+".db"))
+			told := story(t, set, verifier.Options{}, name+".db")
+			golden.Compare(t, filepath.Join(back, "testdata/explain", name+".txt"), told)
 		})
 	}
 	t.Run("green", func(t *testing.T) {
 		imported(t, "green.db", lines(t, drain))
 		o := verifier.Options{Only: []string{"single-primary", "policy-bounds", "scenario-node-drain"}}
-		golden(t, filepath.Join(back, "testdata/explain/green.txt"), story(t, loaded(t, o), o, "green.db"))
+		golden.Compare(t, filepath.Join(back, "testdata/explain/green.txt"), story(t, loaded(t, o), o, "green.db"))
 	})
 	t.Run("killed", func(t *testing.T) {
 		imported(t, "whole.db", lines(t, drain))
 		unsealed(t, "whole.db", "killed.db", 300)
-		golden(t, filepath.Join(back, "testdata/explain/killed.txt"), story(t, set, verifier.Options{}, "killed.db"))
+		golden.Compare(t, filepath.Join(back, "testdata/explain/killed.txt"), story(t, set, verifier.Options{}, "killed.db"))
 	})
 }
 
@@ -273,7 +276,7 @@ func TestExplainTellsARunOfEverything(t *testing.T) {
 	for name, run := range map[string]verdict.Run{"sample": sample(), "held": held(), "empty": {}} {
 		out := write(t, "explain", run, report.Options{})
 		fits(t, out)
-		golden(t, "explain/run-"+name+".txt", out)
+		golden.Compare(t, "testdata/explain/run-"+name+".txt", out)
 	}
 	fits(t, write(t, "explain", many(300), report.Options{}))
 }

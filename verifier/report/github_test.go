@@ -6,13 +6,14 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/hindsight-project/hindsight/recorder/golden"
 	"github.com/hindsight-project/hindsight/verifier/report"
 	"github.com/hindsight-project/hindsight/verifier/verdict"
 )
 
 func TestGitHub(t *testing.T) {
-	golden(t, "sample.github.txt", write(t, "github", sample(), report.Options{}))
-	golden(t, "held.github.txt", write(t, "github", held(), report.Options{}))
+	golden.Compare(t, "testdata/sample.github.txt", write(t, "github", sample(), report.Options{}))
+	golden.Compare(t, "testdata/held.github.txt", write(t, "github", held(), report.Options{}))
 }
 
 // many is a run with so many policies of each verdict.

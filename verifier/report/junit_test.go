@@ -9,13 +9,14 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/hindsight-project/hindsight/recorder/golden"
 	"github.com/hindsight-project/hindsight/verifier/report"
 	"github.com/hindsight-project/hindsight/verifier/verdict"
 )
 
 func TestJUnit(t *testing.T) {
-	golden(t, "sample.junit.xml", write(t, "junit", sample(), report.Options{}))
-	golden(t, "held.junit.xml", write(t, "junit", held(), report.Options{}))
+	golden.Compare(t, "testdata/sample.junit.xml", write(t, "junit", sample(), report.Options{}))
+	golden.Compare(t, "testdata/held.junit.xml", write(t, "junit", held(), report.Options{}))
 }
 
 // cases reads a report the way a CI system does: what each case became.

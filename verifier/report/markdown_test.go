@@ -5,12 +5,13 @@ import (
 	"testing"
 	"unicode/utf8"
 
+	"github.com/hindsight-project/hindsight/recorder/golden"
 	"github.com/hindsight-project/hindsight/verifier/report"
 )
 
 func TestMarkdown(t *testing.T) {
-	golden(t, "sample.md", write(t, "markdown", sample(), report.Options{}))
-	golden(t, "held.md", write(t, "markdown", held(), report.Options{}))
+	golden.Compare(t, "testdata/sample.md", write(t, "markdown", sample(), report.Options{}))
+	golden.Compare(t, "testdata/held.md", write(t, "markdown", held(), report.Options{}))
 }
 
 func TestMarkdownFitsIntoAComment(t *testing.T) {

@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"flag"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -15,33 +13,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
+	"github.com/hindsight-project/hindsight/recorder/golden"
 	"github.com/hindsight-project/hindsight/recorder/trace"
 	"github.com/hindsight-project/hindsight/verifier/report"
 	"github.com/hindsight-project/hindsight/verifier/verdict"
 )
-
-var update = flag.Bool("update", false, "rewrite the golden files")
-
-// golden compares with a file of testdata.
-func golden(t *testing.T, name string, got []byte) {
-	t.Helper()
-	file := name
-	if !filepath.IsAbs(file) {
-		file = filepath.Join("testdata", name)
-	}
-	if *update {
-		if err := os.WriteFile(file, got, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), string(got)); diff != "" {
-		t.Errorf("%s differs (run the test with -update if that is right):\n%s", file, diff)
-	}
-}
 
 func write(t *testing.T, format string, run verdict.Run, o report.Options) []byte {
 	t.Helper()
@@ -306,13 +282,13 @@ func held() verdict.Run {
 }
 
 func TestText(t *testing.T) {
-	golden(t, "sample.txt", write(t, "text", sample(), report.Options{}))
-	golden(t, "held.txt", write(t, "text", held(), report.Options{}))
+	golden.Compare(t, "testdata/sample.txt", write(t, "text", sample(), report.Options{}))
+	golden.Compare(t, "testdata/held.txt", write(t, "text", held(), report.Options{}))
 }
 
 func TestJSON(t *testing.T) {
-	golden(t, "sample.json", write(t, "json", sample(), report.Options{}))
-	golden(t, "held.json", write(t, "json", held(), report.Options{}))
+	golden.Compare(t, "testdata/sample.json", write(t, "json", sample(), report.Options{}))
+	golden.Compare(t, "testdata/held.json", write(t, "json", held(), report.Options{}))
 }
 
 func TestEachFormatGivesTheSameBytesForTheSameRun(t *testing.T) {
@@ -378,9 +354,9 @@ func TestColourIsNeverTheOnlyMark(t *testing.T) {
 func TestJSONMatchesItsSchemaAndTheSchemaKnowsEveryKey(t *testing.T) {
 	for name, run := range map[string]verdict.Run{"sample": sample(), "held": held(), "empty": {SchemaVersion: "1"}} {
 		out := write(t, "json", run, report.Options{})
-		for _, strict := range []bool{false, true} {
-			if err := compileSchema(t, strict).Validate(parse(t, out)); err != nil {
-				t.Errorf("%s (strict: %t): %v", name, strict, err)
+		for _, schema := range []*jsonschema.Schema{golden.Schema(t, report.Schema), golden.Closed(t, report.Schema)} {
+			if err := schema.Validate(golden.JSON(t, out)); err != nil {
+				t.Errorf("%s: %v", name, err)
 			}
 		}
 	}
@@ -398,54 +374,10 @@ func TestSchemaRefusesWhatIsNoReport(t *testing.T) {
 		bad := strings.Replace(good, change[0], change[1], 1)
 		if bad == good {
 			t.Errorf("%s: the report has no %s", name, change[0])
-		} else if compileSchema(t, false).Validate(parse(t, []byte(bad))) == nil {
+		} else if golden.Schema(t, report.Schema).Validate(golden.JSON(t, []byte(bad))) == nil {
 			t.Errorf("%s is accepted", name)
 		}
 	}
-}
-
-// compileSchema compiles the shipped schema; strict refuses keys that it does
-// not describe, which the shipped one allows to later versions.
-func compileSchema(t *testing.T, strict bool) *jsonschema.Schema {
-	t.Helper()
-	doc := parse(t, report.Schema)
-	if strict {
-		closeObjects(doc)
-	}
-	c := jsonschema.NewCompiler()
-	if err := c.AddResource("report.json", doc); err != nil {
-		t.Fatal(err)
-	}
-	schema, err := c.Compile("report.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return schema
-}
-
-func closeObjects(v any) {
-	switch v := v.(type) {
-	case map[string]any:
-		if _, ok := v["properties"]; ok {
-			v["additionalProperties"] = false
-		}
-		for _, child := range v {
-			closeObjects(child)
-		}
-	case []any:
-		for _, child := range v {
-			closeObjects(child)
-		}
-	}
-}
-
-func parse(t *testing.T, text []byte) any {
-	t.Helper()
-	v, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return v
 }
 
 // Scripts rely on this shape; see docs of the JSON report.

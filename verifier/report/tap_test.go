@@ -6,12 +6,13 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/hindsight-project/hindsight/recorder/golden"
 	"github.com/hindsight-project/hindsight/verifier/report"
 )
 
 func TestTAP(t *testing.T) {
-	golden(t, "sample.tap", write(t, "tap", sample(), report.Options{}))
-	golden(t, "held.tap", write(t, "tap", held(), report.Options{}))
+	golden.Compare(t, "testdata/sample.tap", write(t, "tap", sample(), report.Options{}))
+	golden.Compare(t, "testdata/held.tap", write(t, "tap", held(), report.Options{}))
 }
 
 func TestTAPSaysOKOnlyOfWhatHeld(t *testing.T) {

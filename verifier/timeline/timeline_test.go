@@ -3,7 +3,6 @@ package timeline_test
 import (
 	"bytes"
 	"encoding/json"
-	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -11,15 +10,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
+	"github.com/hindsight-project/hindsight/recorder/golden"
 	"github.com/hindsight-project/hindsight/recorder/trace"
 	"github.com/hindsight-project/hindsight/recorder/watchlog/watchlogtest"
 	"github.com/hindsight-project/hindsight/verifier/timeline"
 	"github.com/hindsight-project/hindsight/verifier/verdict"
 )
-
-var update = flag.Bool("update", false, "write the golden files anew")
 
 // read makes the timeline of a judged trace.
 func read(t testing.TB, path string, v verdict.Trace) timeline.Timeline {
@@ -85,19 +81,7 @@ func TestLanesAreWhatTheRecordingsSay(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			got := told(read(t, test.path, check(t, test.path).Traces[0]))
-			golden := filepath.Join("testdata", test.name+".golden")
-			if *update {
-				if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(golden)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if diff := cmp.Diff(string(want), got); diff != "" {
-				t.Errorf("run the test with -update if this is meant:\n%s", diff)
-			}
+			golden.Compare(t, "testdata/"+test.name+".golden", got)
 		})
 	}
 }

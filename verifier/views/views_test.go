@@ -3,23 +3,18 @@ package views_test
 import (
 	"bytes"
 	"encoding/json"
-	"flag"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/santhosh-tekuri/jsonschema/v6"
 
+	"github.com/hindsight-project/hindsight/recorder/golden"
 	"github.com/hindsight-project/hindsight/recorder/trace"
 	"github.com/hindsight-project/hindsight/recorder/watchlog/watchlogtest"
 	"github.com/hindsight-project/hindsight/verifier/views"
 )
-
-var update = flag.Bool("update", false, "write the golden files again")
 
 // project opens a trace and returns all documents, each valid against its schema.
 func project(t testing.TB, file string, names ...string) []views.Document {
@@ -29,32 +24,15 @@ func project(t testing.TB, file string, names ...string) []views.Document {
 		t.Fatal(err)
 	}
 	for _, d := range documents {
-		if err := schema(t, d.View).Validate(d.Value()); err != nil {
+		schema, ok := views.Schema(d.View)
+		if !ok {
+			t.Fatalf("the view %s has no schema", d.View)
+		}
+		if err := golden.Schema(t, schema).Validate(d.Value()); err != nil {
 			t.Errorf("%s %s does not fit its schema: %v", d.View, d.Entity, err)
 		}
 	}
 	return documents
-}
-
-func schema(t testing.TB, view string) *jsonschema.Schema {
-	t.Helper()
-	text, ok := views.Schema(view)
-	if !ok {
-		t.Fatalf("the view %s has no schema", view)
-	}
-	content, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
-	if err != nil {
-		t.Fatal(err)
-	}
-	compiler := jsonschema.NewCompiler()
-	if err := compiler.AddResource(view, content); err != nil {
-		t.Fatal(err)
-	}
-	compiled, err := compiler.Compile(view)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return compiled
 }
 
 var recordings = []string{"growth", "node-drain", "primary-restart"}
@@ -81,19 +59,7 @@ func TestDocumentsOfTheRecordings(t *testing.T) {
 			if err := e.Encode(documents); err != nil {
 				t.Fatal(err)
 			}
-			golden := filepath.Join("testdata", name+".json")
-			if *update {
-				if err := os.WriteFile(golden, got.Bytes(), 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(golden)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if diff := cmp.Diff(string(want), got.String()); diff != "" {
-				t.Errorf("-want +got (go test ./verifier/views -update writes the file again):\n%s", diff)
-			}
+			golden.Compare(t, "testdata/"+name+".json", got.Bytes())
 		})
 	}
 }
