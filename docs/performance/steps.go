@@ -215,12 +215,12 @@ func (t *travel) measure(r *trace.Reader) error {
 			want = objects[random.IntN(len(objects))]
 		}
 		start := time.Now()
-		if _, err := r.StateAt(seq, func(o trace.Object) bool { return o == want }); err != nil {
+		if _, err := r.StateOf(seq, want); err != nil {
 			return err
 		}
 		one = append(one, time.Since(start).Seconds())
 		start = time.Now()
-		found, err := r.StateAt(seq, func(o trace.Object) bool { return o.Namespace == want.Namespace })
+		found, err := r.StateIn(seq, want.Namespace, nil)
 		if err != nil {
 			return err
 		}

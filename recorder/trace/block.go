@@ -36,6 +36,32 @@ type entry struct {
 	fresh     bool
 	leaves    []leaf // fresh: the whole state, sorted by path id
 	ops       []op   // otherwise: what changed, sorted by path id
+
+	// Of the state of an object in the Writer: see link.
+	links  int
+	linked uint64
+}
+
+// weight is how much there is for a block.
+type weight struct{ events, leaves, bytes int }
+
+func (w *weight) add(e *entry) {
+	w.events++
+	w.leaves += len(e.ops)
+	for i := range e.ops {
+		w.bytes += len(e.ops[i].new.str)
+	}
+	if !e.fresh {
+		return
+	}
+	w.leaves += len(e.leaves)
+	for i := range e.leaves {
+		w.bytes += len(e.leaves[i].str)
+	}
+}
+
+func (w *weight) full() bool {
+	return w.events >= blockEvents || w.leaves >= blockLeaves || w.bytes >= blockBytes
 }
 
 // op is the change of one leaf; a kindAbsent stands for no leaf on that side.
@@ -441,6 +467,28 @@ func (p *replay) decode(b *block, visit func(*record) error) error {
 		if rec.typ == Deleted {
 			delete(p.live, rec.object)
 		}
+	}
+	return nil
+}
+
+// outline decodes the index of a block: which event is about which object.
+func (p *replay) outline(b *block, visit func(i int, r *record)) error {
+	rawIndex, err := b.index.open()
+	if err != nil {
+		return fmt.Errorf("events %d to %d: %w", b.first, b.last(), err)
+	}
+	c := cursor{b: rawIndex}
+	types, sources := readTable(&c), readTable(&c)
+	index := splitColumns(&c, indexColumns)
+	if c.err != nil || b.count > len(index[colFlags].b) {
+		return fmt.Errorf("%w: the columns of block %d are cut short", ErrFormat, b.first)
+	}
+	rec := record{}
+	for i := range b.count {
+		if err := p.entry(&rec, index, types, sources); err != nil {
+			return fmt.Errorf("events %d to %d: %w", b.first, b.last(), err)
+		}
+		visit(i, &rec)
 	}
 	return nil
 }

@@ -96,7 +96,8 @@
 //	                          resource, kind, namespace, name, uid, each behind its length
 //	blocks       first seq  → block
 //	tail         first seq  → block, each of one transaction
-//	checkpoints  seq part   → block: the objects that exist after that event
+//	checkpoints  ff…ff seq  → block: states of some objects after that event; with a
+//	                          seq and a part as key, of all objects: no longer written
 //
 // Path 0 and object 0 are none. Ids count upwards without holes over all chunks.
 // Events follow each other without holes from 1 over blocks and tail; bookmarks,
@@ -154,8 +155,9 @@
 //
 // Append writes one transaction: new paths, new objects, the events as a piece
 // of the tail, position and certificate. When about a thousand events are in the
-// tail it writes them as one block instead and empties the tail; every eight
-// blocks or so a checkpoint follows. bbolt syncs the file before it returns:
+// tail it writes them as one block instead and empties the tail. Objects that
+// changed in four blocks since their whole state was last written follow in a
+// checkpoint, so that the state of an object is never far. bbolt syncs the file before it returns:
 // what Append has returned for is on disk, what it has not is not there at all.
 // Because the position of the bus is in the same transaction, replaying the bus
 // after a crash writes nothing twice.

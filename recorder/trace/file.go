@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"math"
 
 	"github.com/klauspost/compress/zstd"
 	"go.etcd.io/bbolt"
@@ -32,6 +33,11 @@ var (
 const formatName = "hindsight trace 1"
 
 var buckets = [][]byte{bucketMeta, bucketPaths, bucketObjects, bucketBlocks, bucketTail, bucketCheckpoints}
+
+// checkpointKey is the key of the checkpoint behind the block that ends with an
+// event. What it begins with is no seq: earlier versions of this package took
+// every checkpoint with a seq for the state of all objects.
+func checkpointKey(last uint64) []byte { return append(key64(math.MaxUint64), key64(last)...) }
 
 func key64(n uint64) []byte { return binary.BigEndian.AppendUint64(nil, n) }
 

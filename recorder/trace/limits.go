@@ -24,13 +24,15 @@ const (
 )
 
 // How the writer cuts the history. A block of about a thousand events is where
-// the size curve flattens while one block still decodes in well under a
-// millisecond.
+// the size curve flattens while one block still decodes in about a millisecond.
 const (
-	blockEvents      = 1024
-	blockLeaves      = 1 << 18 // leaves waiting for a block: about 8 MiB
-	checkpointEvents = 8192
-	checkpointFactor = 4 // events since the last checkpoint per live object
+	blockEvents = 1024
+	blockLeaves = 1 << 18  // changes in a block: about 8 MiB
+	blockBytes  = 16 << 20 // strings in a block, so that a section stays below maxSection
+
+	// checkpointLinks is how many blocks with changes of an object are read at
+	// most to know its state, before a checkpoint has it.
+	checkpointLinks = 4
 
 	// The payload of the first block of at least minDictionary bytes serves all
 	// later ones as dictionary; a mebibyte of it is what pays.

@@ -6,10 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"math"
 	"os"
 	"slices"
 	"sort"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -30,7 +32,14 @@ type Reader struct {
 	objects *objectTable
 	shared  shared
 	blocks  []blockRef
-	states  []uint64 // seqs of the checkpoints
+	states  []stateRef // checkpoints
+	lives   func() (*lives, error)
+}
+
+// stateRef is what the reader keeps in memory of a checkpoint, or a part of one.
+type stateRef struct {
+	key []byte
+	seq uint64 // it is the state after this event
 }
 
 // blockRef is what the reader keeps in memory of a block.
@@ -60,6 +69,7 @@ func open(path string) (*Reader, error) {
 	}
 	defer f.Close() // and with it the lock
 	r := &Reader{}
+	r.lives = sync.OnceValues(r.indexLives)
 	r.shared.fetch = func(first uint64) (*block, error) { return r.fetch(bucketBlocks, key64(first)) }
 	if !tryLock(f, syscall.LOCK_SH) { // a recorder is writing
 		if r.temp, err = snapshot(f); err != nil {
@@ -118,9 +128,11 @@ func (r *Reader) load(tx *bbolt.Tx) error {
 		if len(k) != 16 {
 			return fmt.Errorf("%w: a checkpoint key has %d bytes", ErrFormat, len(k))
 		}
-		if seq := seqOf(k); len(r.states) == 0 || r.states[len(r.states)-1] != seq {
-			r.states = append(r.states, seq)
+		seq := seqOf(k)
+		if seq == math.MaxUint64 {
+			seq = seqOf(k[8:])
 		}
+		r.states = append(r.states, stateRef{slices.Clone(k), seq})
 		return nil
 	})
 }
@@ -199,7 +211,7 @@ type Stats struct {
 	Bytes       int64  `json:"bytes"`       // of the file
 	Events      uint64 `json:"events"`      // in the history
 	Blocks      int    `json:"blocks"`      // sealed ones and pieces of the tail
-	Checkpoints int    `json:"checkpoints"` // full states for time travel
+	Checkpoints int    `json:"checkpoints"` // whole states of objects, for time travel
 	Objects     int    `json:"objects"`     // entries of the object dictionary
 	Paths       int    `json:"paths"`       // entries of the path dictionary
 }
@@ -278,15 +290,12 @@ func (r *Reader) events(from uint64, wanted func(uint32) bool) iter.Seq2[Event, 
 	}
 }
 
-// walk replays what is needed to visit the events first to last: from the last
-// checkpoint before first on, leaving out blocks without a wanted object.
+// walk replays the blocks with the events first to last, leaving out those
+// without a wanted object. It begins with the first event of a block.
 func (r *Reader) walk(p *replay, first, last uint64, visit func(*record) error) error {
-	from, err := r.restore(p, first-1)
-	if err != nil {
-		return err
-	}
 	p.limit = last
-	start := sort.Search(len(r.blocks), func(i int) bool { return r.blocks[i].last() > from })
+	start := sort.Search(len(r.blocks), func(i int) bool { return r.blocks[i].last() >= first })
+	met := make([]bool, len(r.objects.list))
 	for _, ref := range r.blocks[start:] {
 		if ref.first > last {
 			break
@@ -300,6 +309,11 @@ func (r *Reader) walk(p *replay, first, last uint64, visit func(*record) error) 
 		} else if !touched {
 			continue
 		}
+		if start > 0 { // what lived before and is met for the first time has a state
+			if err := r.meet(p, b, r.blocks[start].first-1, met); err != nil {
+				return err
+			}
+		}
 		if err := p.run(b, visit); err != nil {
 			return err
 		}
@@ -307,42 +321,22 @@ func (r *Reader) walk(p *replay, first, last uint64, visit func(*record) error) 
 	return nil
 }
 
-// restore loads the last checkpoint at or before seq and returns its seq, 0
-// when there is none.
-func (r *Reader) restore(p *replay, seq uint64) (uint64, error) {
-	i := sort.Search(len(r.states), func(i int) bool { return r.states[i] > seq })
-	if i == 0 {
-		return 0, nil
-	}
-	at := r.states[i-1]
-	var keys [][]byte
-	err := guard(func() error {
-		return r.db.View(func(tx *bbolt.Tx) error {
-			c := tx.Bucket(bucketCheckpoints).Cursor()
-			for k, _ := c.Seek(key64(at)); k != nil && seqOf(k) == at; k, _ = c.Next() {
-				keys = append(keys, slices.Clone(k))
-			}
-			return nil
-		})
+// meet restores the objects of a block that are not among those met.
+func (r *Reader) meet(p *replay, b *block, seq uint64, met []bool) error {
+	var fresh []uint32
+	err := b.objects.set(func(id uint32) bool {
+		if int(id) < len(met) && !met[id] && (p.wanted == nil || p.wanted(id)) {
+			met[id] = true
+			fresh = append(fresh, id)
+		}
+		return true
 	})
 	if err != nil {
-		return 0, err
+		return err
 	}
-	for _, k := range keys {
-		b, err := r.fetch(bucketCheckpoints, k)
-		if err != nil {
-			return 0, fmt.Errorf("checkpoint after event %d: %w", at, err)
-		}
-		if touched, err := p.touches(b); err != nil {
-			return 0, fmt.Errorf("checkpoint after event %d: %w", at, err)
-		} else if !touched {
-			continue
-		}
-		if err := p.run(b, func(*record) error { return nil }); err != nil {
-			return 0, fmt.Errorf("checkpoint after event %d: %w", at, err)
-		}
-	}
-	return at, nil
+	before := r.newReplay()
+	before.live, before.mask = p.live, p.mask
+	return r.restore(before, seq, fresh)
 }
 
 // matching returns a test for object ids. A nil match accepts everything.
@@ -430,7 +424,7 @@ func (r *Reader) SeqAt(t time.Duration) (uint64, error) {
 // Version is one recorded state of one object.
 type Version struct {
 	Object
-	Seq             uint64        // of the event that left it so; 0 when that lies before a checkpoint
+	Seq             uint64        // of the event that left it so
 	Time            time.Duration // of that event
 	ResourceVersion string
 	Generation      int64
@@ -440,17 +434,50 @@ type Version struct {
 // StateAt returns the objects that exist after event seq and that match. A nil
 // match means all. Order: resource, namespace, name, uid.
 func (r *Reader) StateAt(seq uint64, match func(Object) bool) ([]Version, error) {
+	var ids []uint32
+	for id, o := range r.objects.list {
+		if id > 0 && (match == nil || match(*o)) {
+			ids = append(ids, uint32(id))
+		}
+	}
+	return r.stateOf(seq, ids)
+}
+
+// StateIn is StateAt for the objects of one namespace.
+func (r *Reader) StateIn(seq uint64, namespace string, match func(Object) bool) ([]Version, error) {
+	l, err := r.lives()
+	if err != nil {
+		return nil, err
+	}
+	ids := l.namespaces[namespace]
+	if match != nil {
+		ids = slices.DeleteFunc(slices.Clone(ids), func(id uint32) bool { return !match(*r.objects.list[id]) })
+	}
+	return r.stateOf(seq, ids)
+}
+
+// StateOf returns one object as it was after event seq, nil if it did not exist.
+func (r *Reader) StateOf(seq uint64, o Object) (*Version, error) {
+	id := r.objects.ids[o]
+	if id == 0 {
+		return nil, nil
+	}
+	versions, err := r.stateOf(seq, []uint32{id})
+	if err != nil || len(versions) == 0 {
+		return nil, err
+	}
+	return &versions[0], nil
+}
+
+func (r *Reader) stateOf(seq uint64, ids []uint32) ([]Version, error) {
 	p := r.newReplay()
-	p.wanted = r.matching(match)
 	type stamp struct {
 		seq  uint64
 		time int64
 	}
 	stamps := map[uint32]stamp{}
 	p.stamp = func(rec *record) { stamps[rec.object] = stamp{rec.seq, rec.time} }
-	last := min(seq, r.cert.Events)
-	err := r.walk(p, last+1, last, func(*record) error { return nil })
-	if err != nil && !errors.Is(err, ErrStop) {
+	if err := r.restore(p, min(seq, r.cert.Events), ids); err != nil {
 		return nil, err
 	}
 	versions := make([]Version, 0, len(p.live))
@@ -489,8 +516,8 @@ func (r *Reader) Verify() error {
 			return fmt.Errorf("%w: its digest is %s, but its content has %s", ErrFormat, r.stored, sum)
 		}
 	}
-	for _, seq := range r.states {
-		if _, err := r.restore(r.newReplay(), seq); err != nil {
+	for _, ref := range r.states {
+		if err := r.runCheckpoint(r.newReplay(), ref); err != nil {
 			return err
 		}
 	}

@@ -1,6 +1,7 @@
 package trace
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -51,12 +52,11 @@ type Writer struct {
 	streams map[streamKey]int // index in cert.Streams
 	gaps    map[int]int       // open gap by id: index in cert.Gaps
 
-	seq             uint64
-	time            int64   // of the last event, ns
-	pending         []entry // of the open block, in tail as well
-	pendingLeaves   int
-	sinceCheckpoint int
-	failed          error
+	seq     uint64
+	time    int64   // of the last event, ns
+	pending []entry // of the open block, in tail as well
+	weight  weight  // of pending
+	failed  error
 }
 
 type version struct {
@@ -216,7 +216,8 @@ func (w *Writer) loadHistory(tx *bbolt.Tx) error {
 			return err
 		}
 		return p.run(b, func(r *record) error {
-			w.restore(r)
+			e := w.restore(r)
+			w.link(&e, b.first)
 			return nil
 		})
 	})
@@ -258,9 +259,7 @@ func (w *Writer) restore(r *record) entry {
 		delete(w.live, r.object)
 		return e
 	}
-	live := e
-	live.fresh, live.leaves = true, r.leaves
-	w.live[r.object] = &live
+	w.keep(e, r.leaves)
 	return e
 }
 
@@ -436,9 +435,7 @@ func (w *Writer) admit(e *entry, ev *Event) error {
 	if e.typ == Deleted {
 		delete(w.live, e.object)
 	} else {
-		live := *e
-		live.ops, live.fresh = nil, true
-		w.live[e.object] = &live
+		w.keep(*e, e.leaves)
 	}
 	if !e.fresh { // the whole state is in live; the block needs the difference
 		w.pending[len(w.pending)-1].leaves = nil
@@ -453,13 +450,19 @@ func (w *Writer) enter(e *entry) {
 	w.pend(*e)
 }
 
+// keep remembers the state of an object after an event.
+func (w *Writer) keep(e entry, leaves []leaf) {
+	if previous := w.live[e.object]; previous != nil {
+		e.links, e.linked = previous.links, previous.linked
+	}
+	e.ops, e.leaves, e.fresh = nil, leaves, true
+	w.live[e.object] = &e
+}
+
 // pend adds an entry to the open block.
 func (w *Writer) pend(e entry) {
 	w.pending = append(w.pending, e)
-	w.pendingLeaves += len(e.ops)
-	if e.fresh {
-		w.pendingLeaves += len(e.leaves)
-	}
+	w.weight.add(&e)
 }
 
 // isDuplicate reports whether this version is in the trace already, and
@@ -555,13 +558,13 @@ func (d *dictionary) roots() []uint32 {
 // commit writes the entries of pending from index before on, as a piece of the
 // tail or, when enough are waiting, all of them as a block.
 func (w *Writer) commit(before int) error {
-	full := len(w.pending) >= blockEvents || w.pendingLeaves >= blockLeaves
+	full := w.weight.full()
 	err := w.db.Update(func(tx *bbolt.Tx) error {
 		if err := putDictionaries(tx, w.dict, w.objects, tailEncoder); err != nil {
 			return err
 		}
 		if full {
-			if err := w.putBlock(tx); err != nil {
+			if err := w.putBlocks(tx); err != nil {
 				return err
 			}
 		} else if fresh := w.pending[before:]; len(fresh) > 0 {
@@ -573,66 +576,83 @@ func (w *Writer) commit(before int) error {
 		return w.putMeta(tx)
 	})
 	if err == nil && full {
-		w.pending, w.pendingLeaves = w.pending[:0], 0
+		w.pending, w.weight = w.pending[:0], weight{}
 	}
 	return err
 }
 
-// putBlock writes all pending entries as one block and empties the tail.
-func (w *Writer) putBlock(tx *bbolt.Tx) error {
+// putBlocks writes all pending entries, as one block if they are not too many
+// for that, and empties the tail.
+func (w *Writer) putBlocks(tx *bbolt.Tx) error {
+	for rest := w.pending; len(rest) > 0; {
+		n, all := 0, weight{}
+		for n < len(rest) && !all.full() {
+			all.add(&rest[n])
+			n++
+		}
+		if err := w.putBlock(tx, rest[:n]); err != nil {
+			return err
+		}
+		rest = rest[n:]
+	}
 	if len(w.pending) == 0 {
 		return nil
 	}
+	return emptyBucket(tx, bucketTail)
+}
+
+// putBlock writes one block, and a checkpoint of the objects that are due.
+func (w *Writer) putBlock(tx *bbolt.Tx, entries []entry) error {
 	blocks := tx.Bucket(bucketBlocks)
 	blocks.FillPercent = 0.95
-	first := w.pending[0].seq
-	encoded, payload := encodeBlock(w.pending, false, w.shared.codec())
+	first, last := entries[0].seq, entries[len(entries)-1].seq
+	encoded, payload := encodeBlock(entries, false, w.shared.codec())
 	if err := blocks.Put(key64(first), encoded); err != nil {
 		return err
 	}
 	if err := w.shared.serve(first, payload); err != nil {
 		return err
 	}
-	if err := emptyBucket(tx, bucketTail); err != nil {
-		return err
+	for i := range entries {
+		w.link(&entries[i], first)
 	}
-	w.sinceCheckpoint += len(w.pending)
-	if w.sinceCheckpoint < max(checkpointEvents, checkpointFactor*len(w.live)) {
-		return nil
-	}
-	w.sinceCheckpoint = 0
-	return w.putCheckpoint(tx)
+	return w.putCheckpoint(tx, entries, last)
 }
 
-// putCheckpoint writes the state of all objects after the last event, in parts
-// of about a block.
-func (w *Writer) putCheckpoint(tx *bbolt.Tx) error {
-	ids := make([]uint32, 0, len(w.live))
-	for id := range w.live {
-		ids = append(ids, id)
+// link counts the blocks since the last one, or the last checkpoint, that has the
+// whole state of an object: so many must be read to know it. The event lies in
+// the block with this first seq.
+func (w *Writer) link(e *entry, first uint64) {
+	live := w.live[e.object]
+	if !e.typ.IsObject() || live == nil {
+		return
 	}
-	slices.Sort(ids)
-	var part []entry
-	parts, leaves := uint64(0), 0
-	flush := func() error {
-		key := append(key64(w.seq), key64(parts)...)
-		encoded, _ := encodeBlock(part, true, w.shared.codec())
-		err := tx.Bucket(bucketCheckpoints).Put(key, encoded)
-		parts, leaves, part = parts+1, 0, part[:0]
-		return err
+	if e.fresh {
+		live.links, live.linked = 1, first
+	} else if live.linked != first {
+		live.links, live.linked = live.links+1, first
 	}
-	for _, id := range ids {
-		part = append(part, *w.live[id])
-		if leaves += len(w.live[id].leaves); leaves >= blockLeaves || len(part) >= blockEvents {
-			if err := flush(); err != nil {
-				return err
-			}
+}
+
+// putCheckpoint writes the states of those objects among the entries that too
+// many blocks would have to be read for.
+func (w *Writer) putCheckpoint(tx *bbolt.Tx, entries []entry, last uint64) error {
+	var due []entry
+	all := weight{}
+	for i := range entries {
+		live := w.live[entries[i].object]
+		if live != nil && live.links >= checkpointLinks && live.seq <= last && !all.full() {
+			live.links = 0
+			all.add(live)
+			due = append(due, *live)
 		}
 	}
-	if len(part) == 0 {
+	if len(due) == 0 {
 		return nil
 	}
-	return flush()
+	slices.SortFunc(due, func(a, b entry) int { return cmp.Compare(a.object, b.object) })
+	encoded, _ := encodeBlock(due, true, w.shared.codec())
+	return tx.Bucket(bucketCheckpoints).Put(checkpointKey(last), encoded)
 }
 
 func (w *Writer) putMeta(tx *bbolt.Tx) error {
@@ -697,7 +717,7 @@ func (w *Writer) Seal(end string) (Certificate, error) {
 	}
 	w.cert.Sealed, w.cert.End = true, end
 	err := w.db.Update(func(tx *bbolt.Tx) error {
-		if err := w.putBlock(tx); err != nil {
+		if err := w.putBlocks(tx); err != nil {
 			return err
 		}
 		// One chunk each instead of one a commit.

@@ -88,11 +88,11 @@ func previous(r *trace.Reader, e trace.Event, last map[trace.Object]json.RawMess
 	if data, met := last[e.Object]; met {
 		return data, nil
 	}
-	versions, err := r.StateAt(e.Seq-1, func(o trace.Object) bool { return o == e.Object })
-	if err != nil || len(versions) == 0 {
+	before, err := r.StateOf(e.Seq-1, e.Object)
+	if err != nil || before == nil {
 		return nil, err
 	}
-	return versions[0].Data, nil
+	return before.Data, nil
 }
 
 func decode(data json.RawMessage) map[string]any {

@@ -111,9 +111,14 @@ func (k Kind) refused(c trace.Certificate) error {
 // List returns the objects of a kind at a moment, by namespace and name; an empty
 // namespace means all.
 func (p *Past) List(m Moment, k Kind, namespace string) ([]unstructured.Unstructured, error) {
-	versions, err := p.StateAt(m.Seq, func(o trace.Object) bool {
-		return o.Resource.String() == k.Resource.String() && (namespace == "" || o.Namespace == namespace)
-	})
+	ofKind := func(o trace.Object) bool { return o.Resource.String() == k.Resource.String() }
+	state := p.StateAt
+	if namespace != "" {
+		state = func(seq uint64, match func(trace.Object) bool) ([]trace.Version, error) {
+			return p.StateIn(seq, namespace, match)
+		}
+	}
+	versions, err := state(m.Seq, ofKind)
 	if err != nil {
 		return nil, err
 	}
