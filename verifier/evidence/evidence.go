@@ -63,7 +63,7 @@ func stretch(r *trace.Reader, wanted []uint64, out map[uint64]verdict.Event) err
 			}
 			out[e.Seq] = verdict.Event{
 				Seq: e.Seq, Time: e.Time, Wall: e.Wall, Type: e.Type, Object: e.Object.String(),
-				Inferred: e.Inferred, Changes: Words(e, before),
+				Inferred: e.Inferred, Changes: Words(e, Changes(e, before)),
 			}
 		}
 		for len(wanted) > 0 && wanted[0] <= e.Seq {

@@ -16,14 +16,14 @@ const (
 	valueMax   = 72 // characters of one value
 )
 
-// Words says in a few short lines what an event did. before is the object's
-// previous version in canonical JSON, nil when there is none.
-func Words(e trace.Event, before json.RawMessage) []string {
+// Words says in a few short lines what an event did. changes are those of
+// [Changes], nil when there is no version to compare it with.
+func Words(e trace.Event, changes []Change) []string {
 	switch {
 	case e.Type.IsObject() && e.Object.Resource.Resource == "events":
 		return kubernetesEvent(decode(e.Data))
-	case e.Type == trace.Modified && before != nil:
-		return limit(differences(before, e.Data))
+	case e.Type == trace.Modified && changes != nil:
+		return limit(differences(changes))
 	case e.Type.IsObject():
 		return headline(e.Object.Kind, decode(e.Data))
 	case e.Type == trace.Gap:
@@ -81,11 +81,10 @@ func headline(kind string, object map[string]any) []string {
 	return lines
 }
 
-// differences compares two versions of an object, the telling ones first: spec,
-// then status, then the rest, then metadata. Bookkeeping only appears when
-// there is nothing else.
-func differences(before, after json.RawMessage) []string {
-	all := Diff(before, after)
+// differences says what differs between two versions of an object, the telling
+// ones first: spec, then status, then the rest, then metadata. Bookkeeping only
+// appears when there is nothing else.
+func differences(all []Change) []string {
 	telling := Telling(all)
 	if len(telling) == 0 {
 		if len(all) == 0 {

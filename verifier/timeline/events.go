@@ -1,6 +1,7 @@
 package timeline
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/json"
 	"fmt"
@@ -88,10 +89,7 @@ func (c *collector) add(e trace.Event) {
 	x := entry{
 		seq: e.Seq, time: micros(e.Time), early: micros(e.Time - e.NotBefore), object: c.object(e), typ: c.typeOf(e.Type),
 	}
-	var changes []evidence.Change
-	if e.Type == trace.Modified && before != nil {
-		changes = evidence.Diff(before, e.Data)
-	}
+	changes := evidence.Changes(e, before)
 	x.class, x.flags = c.rate(e, changes)
 	if x.class <= c.limit {
 		x.detail = detailOf(e, before, changes, c.met)
@@ -150,7 +148,7 @@ func (c *collector) object(e trace.Event) int {
 	case e.Type == trace.Deleted:
 		o.Until = micros(e.Time)
 	case e.Type.IsObject() && o.Ending < 0:
-		if _, ending := evidence.Members(evidence.Members(e.Data)["metadata"])["deletionTimestamp"]; ending {
+		if evidence.Member(evidence.Member(e.Data, "metadata"), "deletionTimestamp") != nil {
 			o.Ending = micros(e.Time)
 		}
 	}
@@ -168,7 +166,7 @@ func (c *collector) rate(e trace.Event, changes []evidence.Change) (class, int) 
 	}
 	kind := classNews
 	switch {
-	case e.Type == trace.Bookmark || e.Type == trace.Modified && changes != nil && len(evidence.Telling(changes)) == 0:
+	case e.Type == trace.Bookmark || len(changes) > 0 && len(evidence.Telling(changes)) == 0:
 		kind = classBookkeeping
 		flags |= flagBookkeeping
 	case e.Type.IsObject() && e.Object.Resource.Resource == "events":
@@ -196,10 +194,10 @@ func warns(e trace.Event) bool {
 	case "sentinel.failed", "sentinel.unknown", "sentinel.unreachable", "usage.unavailable", "log.gap":
 		return true
 	case "log":
-		level := string(evidence.Members(e.Data)["level"])
+		level := string(evidence.Member(e.Data, "level"))
 		return level == `"error"` || level == `"warning"` || level == `"panic"` || level == `"fatal"`
 	}
-	return e.Object.Resource.Resource == "events" && string(evidence.Members(e.Data)["type"]) == `"Warning"`
+	return e.Object.Resource.Resource == "events" && string(evidence.Member(e.Data, "type")) == `"Warning"`
 }
 
 // keep chooses the events of the page and writes their columns.
@@ -290,7 +288,7 @@ type writer struct {
 }
 
 func detailOf(e trace.Event, before json.RawMessage, changes []evidence.Change, met bool) json.RawMessage {
-	d := detail{Words: evidence.Words(e, before), Version: e.ResourceVersion}
+	d := detail{Words: evidence.Words(e, changes), Version: e.ResourceVersion}
 	if !e.Type.IsObject() {
 		changes = evidence.Diff(json.RawMessage("{}"), e.Data) // what the event says
 		d.Words = saying(e.Type, evidence.Members(e.Data), d.Words)
@@ -348,12 +346,16 @@ func cut(value json.RawMessage) string {
 
 // writersOf returns whose entries in managedFields are new or changed.
 func writersOf(before, after json.RawMessage) []writer {
+	old, now := managedFields(before), managedFields(after)
+	if bytes.Equal(old, now) {
+		return nil
+	}
 	known := map[string]bool{}
-	for _, entry := range managedFields(before) {
+	for _, entry := range evidence.Elements(old) {
 		known[string(entry)] = true
 	}
 	var all []writer
-	for _, entry := range managedFields(after) {
+	for _, entry := range evidence.Elements(now) {
 		var w writer
 		if !known[string(entry)] && json.Unmarshal(entry, &w) == nil {
 			all = append(all, w)
@@ -364,6 +366,6 @@ func writersOf(before, after json.RawMessage) []writer {
 	return slices.DeleteFunc(all, func(w writer) bool { return w.Time != all[0].Time })
 }
 
-func managedFields(object json.RawMessage) []json.RawMessage {
-	return evidence.Elements(evidence.Members(evidence.Members(object)["metadata"])["managedFields"])
+func managedFields(object json.RawMessage) json.RawMessage {
+	return evidence.Member(evidence.Member(object, "metadata"), "managedFields")
 }
