@@ -388,6 +388,7 @@ type replay struct {
 	objects int                  // number of object ids
 	stamp   func(*record)        // called for every version that becomes live, if set
 	limit   uint64               // seq of the last event to apply; 0: all
+	last    []uint64             // seq of the last event, by object id, after which its state is let go; nil: kept
 	live    map[uint32][]leaf
 	chain   map[uint32][]leaf
 	ops     []op
@@ -464,12 +465,15 @@ func (p *replay) decode(b *block, visit func(*record) error) error {
 				return err
 			}
 		}
-		if rec.typ == Deleted {
+		if rec.typ == Deleted || p.isLast(&rec) {
 			delete(p.live, rec.object)
 		}
 	}
 	return nil
 }
+
+// isLast reports whether an event is known to be the last of its object.
+func (p *replay) isLast(r *record) bool { return p.last != nil && p.last[r.object] == r.seq }
 
 // outline decodes the index of a block: which event is about which object.
 func (p *replay) outline(b *block, visit func(i int, r *record)) error {
@@ -574,11 +578,14 @@ func (p *replay) apply(r *record, payload []cursor, n int, wanted bool) error {
 		slices.SortFunc(p.ops, func(a, b op) int { return int(a.path) - int(b.path) })
 	}
 	r.leaves = patch(base, p.ops, r.fresh)
+	lives := r.typ.IsObject() && wanted && !p.isLast(r)
 	if r.fresh {
 		p.chain[r.root] = r.leaves
-		r.leaves = slices.Clone(r.leaves)
+		if lives { // it is changed in place
+			r.leaves = slices.Clone(r.leaves)
+		}
 	}
-	if r.typ.IsObject() && wanted {
+	if lives {
 		p.live[r.object] = r.leaves
 		if p.stamp != nil {
 			p.stamp(r)

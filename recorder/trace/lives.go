@@ -28,18 +28,19 @@ type touch struct {
 // indexLives reads the index of every block, and which objects are in checkpoints.
 func (r *Reader) indexLives() (*lives, error) {
 	l := &lives{
-		first: make([]uint32, len(r.objects.list)+1), states: map[uint32][]uint32{},
+		first: make([]uint32, r.objects.count()+1), states: map[uint32][]uint32{},
 		namespaces: map[string][]uint32{},
 	}
-	for id, o := range r.objects.list[1:] {
-		l.namespaces[o.Namespace] = append(l.namespaces[o.Namespace], uint32(id+1))
+	for id := uint32(1); id < uint32(r.objects.count()); id++ {
+		namespace := r.objects.object(id).Namespace
+		l.namespaces[namespace] = append(l.namespaces[namespace], id)
 	}
 	type met struct {
 		object uint32
 		touch
 	}
 	var all []met
-	latest := make([]uint32, len(r.objects.list)) // by object: its last one in all, +1
+	latest := make([]uint32, r.objects.count()) // by object: its last one in all, +1
 	p := r.newReplay()
 	for i, ref := range r.blocks {
 		b, err := r.fetch(ref.bucket, key64(ref.first))

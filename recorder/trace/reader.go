@@ -29,7 +29,7 @@ type Reader struct {
 	stored  string // digest, when sealed
 	dict    *dictionary
 	ranks   *ranking
-	objects *objectTable
+	objects *catalog
 	shared  shared
 	blocks  []blockRef
 	states  []stateRef // checkpoints
@@ -115,7 +115,11 @@ func (r *Reader) load(tx *bbolt.Tx) error {
 	}
 	r.stored = string(tx.Bucket(bucketMeta).Get(keyDigest))
 	var err error
-	if r.dict, r.objects, err = loadDictionaries(tx); err != nil {
+	r.dict = newDictionary()
+	if err = loadChunks(tx.Bucket(bucketPaths), r.dict.load); err != nil {
+		return fmt.Errorf("paths: %w", err)
+	}
+	if r.objects, err = loadCatalog(tx); err != nil {
 		return err
 	}
 	if r.ranks, err = r.dict.rank(); err != nil {
@@ -220,16 +224,16 @@ type Stats struct {
 func (r *Reader) Stats() Stats {
 	return Stats{
 		Bytes: r.size, Events: r.cert.Events, Blocks: len(r.blocks), Checkpoints: len(r.states),
-		Objects: len(r.objects.list) - 1, Paths: len(r.dict.entries) - 1,
+		Objects: r.objects.count() - 1, Paths: len(r.dict.entries) - 1,
 	}
 }
 
 // Objects returns every object the trace ever saw, first met first.
 func (r *Reader) Objects() []Object {
 	var all []Object
-	for _, o := range r.objects.list[1:] {
-		if o.Name != "" {
-			all = append(all, *o)
+	for id := uint32(1); id < uint32(r.objects.count()); id++ {
+		if o := r.objects.object(id); o.Name != "" {
+			all = append(all, o)
 		}
 	}
 	return all
@@ -250,7 +254,7 @@ func (r *Reader) fetch(bucket, key []byte) (b *block, err error) {
 
 func (r *Reader) newReplay() *replay {
 	return &replay{
-		shared: &r.shared, paths: len(r.dict.entries), ranks: r.ranks, objects: len(r.objects.list),
+		shared: &r.shared, paths: len(r.dict.entries), ranks: r.ranks, objects: r.objects.count(),
 		live: map[uint32][]leaf{},
 	}
 }
@@ -295,7 +299,7 @@ func (r *Reader) events(from uint64, wanted func(uint32) bool) iter.Seq2[Event, 
 func (r *Reader) walk(p *replay, first, last uint64, visit func(*record) error) error {
 	p.limit = last
 	start := sort.Search(len(r.blocks), func(i int) bool { return r.blocks[i].last() >= first })
-	met := make([]bool, len(r.objects.list))
+	met := make([]bool, r.objects.count())
 	for _, ref := range r.blocks[start:] {
 		if ref.first > last {
 			break
@@ -345,11 +349,11 @@ func (r *Reader) matching(match func(Object) bool) func(uint32) bool {
 		return nil
 	}
 	const no, yes = 1, 2
-	known := make([]uint8, len(r.objects.list)) // most objects are never met on the way
+	known := make([]uint8, r.objects.count()) // most objects are never met on the way
 	return func(id uint32) bool {
 		if known[id] == 0 {
 			known[id] = no
-			if id > 0 && match(*r.objects.list[id]) {
+			if id > 0 && match(r.objects.object(id)) {
 				known[id] = yes
 			}
 		}
@@ -362,7 +366,7 @@ func (r *Reader) event(rec *record) (Event, error) {
 	ev := Event{
 		Seq: rec.seq, Time: time.Duration(rec.time), NotBefore: time.Duration(rec.notBefore),
 		Wall:   r.run.Start.Add(time.Duration(rec.time + rec.wall)),
-		Source: rec.source, Type: rec.typ, Object: *r.objects.list[rec.object], Inferred: rec.inferred,
+		Source: rec.source, Type: rec.typ, Object: r.objects.object(rec.object), Inferred: rec.inferred,
 	}
 	root, err := r.root(rec.typ, ev.Object.Resource)
 	if err != nil {
@@ -435,9 +439,9 @@ type Version struct {
 // match means all. Order: resource, namespace, name, uid.
 func (r *Reader) StateAt(seq uint64, match func(Object) bool) ([]Version, error) {
 	var ids []uint32
-	for id, o := range r.objects.list {
-		if id > 0 && (match == nil || match(*o)) {
-			ids = append(ids, uint32(id))
+	for id := uint32(1); id < uint32(r.objects.count()); id++ {
+		if match == nil || match(r.objects.object(id)) {
+			ids = append(ids, id)
 		}
 	}
 	return r.stateOf(seq, ids)
@@ -451,18 +455,23 @@ func (r *Reader) StateIn(seq uint64, namespace string, match func(Object) bool) 
 	}
 	ids := l.namespaces[namespace]
 	if match != nil {
-		ids = slices.DeleteFunc(slices.Clone(ids), func(id uint32) bool { return !match(*r.objects.list[id]) })
+		ids = slices.DeleteFunc(slices.Clone(ids), func(id uint32) bool { return !match(r.objects.object(id)) })
 	}
 	return r.stateOf(seq, ids)
 }
 
 // StateOf returns one object as it was after event seq, nil if it did not exist.
 func (r *Reader) StateOf(seq uint64, o Object) (*Version, error) {
-	id := r.objects.ids[o]
-	if id == 0 {
+	l, err := r.lives()
+	if err != nil {
+		return nil, err
+	}
+	ids := l.namespaces[o.Namespace]
+	i := slices.IndexFunc(ids, func(id uint32) bool { return r.objects.object(id) == o })
+	if i < 0 {
 		return nil, nil
 	}
-	versions, err := r.stateOf(seq, []uint32{id})
+	versions, err := r.stateOf(seq, ids[i:i+1])
 	if err != nil || len(versions) == 0 {
 		return nil, err
 	}
@@ -482,7 +491,7 @@ func (r *Reader) stateOf(seq uint64, ids []uint32) ([]Version, error) {
 	}
 	versions := make([]Version, 0, len(p.live))
 	for id, leaves := range p.live {
-		v := Version{Object: *r.objects.list[id], Seq: stamps[id].seq, Time: time.Duration(stamps[id].time)}
+		v := Version{Object: r.objects.object(id), Seq: stamps[id].seq, Time: time.Duration(stamps[id].time)}
 		root, err := r.root(Modified, v.Object.Resource)
 		if err != nil {
 			return nil, err

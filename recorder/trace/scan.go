@@ -3,6 +3,7 @@ package trace
 import (
 	"errors"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -41,30 +42,36 @@ type Change struct {
 	Wall      time.Time
 	Source    Source
 	Type      Type
-	Object    *Object // same pointer for the same object throughout a reader's life
+	Object    *Object // same pointer for the same object throughout a scan
 	Inferred  bool
 	State     State // after the event; for deleted the last one
 	Topics    Topic // of what changed; EveryTopic for what was added, deleted or is no object
 }
 
 // Scan calls visit for every selected event in order. It ends early, without
-// an error, when visit returns ErrStop.
+// an error, when visit returns ErrStop. What is kept of an object is let go with
+// its last event.
 func (r *Reader) Scan(sel Selection, visit func(*Change) error) error {
-	p := r.newReplay()
-	p.mask = r.mask(sel)
-	topics := r.topics(sel)
-	selected := func(id uint32) bool { return int(id) < len(p.mask) && p.mask[id] }
-	for _, ref := range r.blocks {
+	s := &scan{
+		Reader: r, visit: visit, replay: r.newReplay(), mask: r.mask(sel), topics: r.topics(sel),
+		roots: make([]uint32, len(r.objects.kinds)), others: map[Type]uint32{}, objects: map[uint32]*Object{},
+	}
+	s.replay.mask = s.mask
+	blocks, err := s.touched()
+	if err != nil {
+		return err
+	}
+	if len(sel.Fields) > 0 {
+		if s.replay.last, err = r.lastEvents(blocks); err != nil {
+			return err
+		}
+	}
+	for _, ref := range blocks {
 		b, err := r.fetch(ref.bucket, key64(ref.first))
 		if err != nil {
 			return err
 		}
-		if ok, err := b.paths.intersects(selected); err != nil {
-			return err
-		} else if !ok {
-			continue
-		}
-		err = p.run(b, func(rec *record) error { return r.deliver(rec, p.mask, topics, visit) })
+		err = s.replay.run(b, s.deliver)
 		if errors.Is(err, ErrStop) {
 			return nil
 		}
@@ -73,6 +80,53 @@ func (r *Reader) Scan(sel Selection, visit func(*Change) error) error {
 		}
 	}
 	return nil
+}
+
+// scan is one reading of a trace.
+type scan struct {
+	*Reader
+	visit   func(*Change) error
+	replay  *replay
+	mask    []bool             // by path id
+	topics  []Topic            // by rank
+	roots   []uint32           // ranks of the roots of objects, by their kind; 0: not asked for yet
+	others  map[Type]uint32    // of other events
+	objects map[uint32]*Object // those that come again
+}
+
+// touched are the blocks in which something changes that is selected.
+func (s *scan) touched() ([]blockRef, error) {
+	var out []blockRef
+	selected := func(id uint32) bool { return int(id) < len(s.mask) && s.mask[id] }
+	for _, ref := range s.blocks {
+		b, err := s.fetch(ref.bucket, key64(ref.first))
+		if err != nil {
+			return nil, err
+		}
+		ok, err := b.paths.intersects(selected)
+		if err != nil {
+			return nil, err
+		}
+		if ok {
+			out = append(out, ref)
+		}
+	}
+	return out, nil
+}
+
+// lastEvents tells for each object its last event in some blocks.
+func (r *Reader) lastEvents(blocks []blockRef) ([]uint64, error) {
+	last, p := make([]uint64, r.objects.count()), r.newReplay()
+	for _, ref := range blocks {
+		b, err := r.fetch(ref.bucket, key64(ref.first))
+		if err != nil {
+			return nil, err
+		}
+		if err = p.outline(b, func(i int, rec *record) { last[rec.object] = b.first + uint64(i) }); err != nil {
+			return nil, err
+		}
+	}
+	return last, nil
 }
 
 // ErrStop, returned by visit, ends a Scan early.
@@ -94,28 +148,59 @@ func (r *Reader) topics(sel Selection) []Topic {
 	return topics
 }
 
-func (r *Reader) deliver(rec *record, mask []bool, topics []Topic, visit func(*Change) error) error {
-	object := r.objects.list[rec.object]
-	root, err := r.root(rec.typ, object.Resource)
+// rootOf returns the rank of the root of the paths of an event.
+func (s *scan) rootOf(rec *record) (root uint32, err error) {
+	if !rec.typ.IsObject() {
+		root, known := s.others[rec.typ]
+		if !known {
+			root, err = s.root(rec.typ, Resource{})
+			s.others[rec.typ] = root
+		}
+		return root, err
+	}
+	kind := s.Reader.objects.entries[rec.object].kind
+	if s.roots[kind] == 0 {
+		s.roots[kind], err = s.root(rec.typ, s.Reader.objects.kinds[kind].Resource)
+	}
+	return s.roots[kind], err
+}
+
+// object returns the object of an event. What it keeps does not keep the catalog.
+func (s *scan) object(rec *record) *Object {
+	o := s.objects[rec.object]
+	if o == nil {
+		made := s.Reader.objects.object(rec.object)
+		made.Name, made.UID = strings.Clone(made.Name), strings.Clone(made.UID)
+		o = &made
+		s.objects[rec.object] = o
+	}
+	if s.replay.isLast(rec) {
+		delete(s.objects, rec.object)
+	}
+	return o
+}
+
+func (s *scan) deliver(rec *record) error {
+	root, err := s.rootOf(rec)
 	if err != nil {
 		return err
 	}
-	if !mask[r.ranks.id[root]] || len(rec.ops) == 0 && !rec.fresh && rec.typ != Deleted {
+	if !s.mask[s.ranks.id[root]] || len(rec.ops) == 0 && !rec.fresh && rec.typ != Deleted {
 		return nil
 	}
 	changed := EveryTopic
 	if rec.typ == Modified && !rec.fresh {
 		changed = 0
 		for _, o := range rec.ops {
-			changed |= topics[o.path]
+			changed |= s.topics[o.path]
 		}
 	}
-	return visit(&Change{
+	return s.visit(&Change{
 		Topics: changed,
 		Seq:    rec.seq, Time: time.Duration(rec.time), NotBefore: time.Duration(rec.notBefore),
-		Wall:   r.run.Start.Add(time.Duration(rec.time + rec.wall)),
-		Source: rec.source, Type: rec.typ, Object: object, Inferred: rec.inferred,
-		State: State{ranks: r.ranks, node: root, leaves: rec.leaves},
+		Wall:   s.run.Start.Add(time.Duration(rec.time + rec.wall)),
+		Source: rec.source, Type: rec.typ, Object: s.object(rec), Inferred: rec.inferred,
+		State: State{ranks: s.ranks, node: root, leaves: rec.leaves},
 	})
 }
 
