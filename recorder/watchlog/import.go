@@ -16,7 +16,7 @@ import (
 // What Import holds at once: a batch for one transaction of the trace, and the
 // lines ahead in which it looks for a list.
 const (
-	batchEvents = 1000
+	batchEvents = 1024 // as many as a block of the trace has, so that nothing is packed twice
 	batchBytes  = 16 << 20
 	aheadLines  = 4096
 	aheadBytes  = 16 << 20
@@ -75,8 +75,9 @@ func Import(ctx context.Context, in io.Reader, opts Options) (Report, error) {
 	if err != nil {
 		return Report{}, err
 	}
-	defer lines.close()
-	imp := &importer{opts: opts, lines: lines, began: time.Now()}
+	ended := make(chan struct{})
+	defer close(ended)
+	imp := &importer{opts: opts, lines: readAhead(lines, ended), began: time.Now()}
 	imp.history = newHistory(imp)
 	err = imp.run(ctx)
 	if err == nil {
@@ -92,7 +93,7 @@ func Import(ctx context.Context, in io.Reader, opts Options) (Report, error) {
 // importer is one run of Import; it is the sink of its history.
 type importer struct {
 	opts    Options
-	lines   *lineReader
+	lines   <-chan reading
 	history *history
 	began   time.Time
 	writer  *trace.Writer // nil until the first event
@@ -114,7 +115,7 @@ type importer struct {
 func (m *importer) run(ctx context.Context) error {
 	for more := true; more; {
 		if err := ctx.Err(); err != nil {
-			return fmt.Errorf("import interrupted at line %d: %w", m.lines.number, err)
+			return fmt.Errorf("import interrupted at line %d: %w", m.report.Lines, err)
 		}
 		var err error
 		if more, err = m.read(); err != nil {
@@ -124,7 +125,7 @@ func (m *importer) run(ctx context.Context) error {
 			return err
 		}
 	}
-	m.current = m.lines.number
+	m.current = m.report.Lines
 	if err := m.history.end(); err != nil {
 		return err
 	}
@@ -136,37 +137,21 @@ func (m *importer) run(ctx context.Context) error {
 
 // read takes in one line; false means that there is none left.
 func (m *importer) read() (bool, error) {
-	raw, err := m.lines.next()
-	m.report.Lines, m.report.Bytes = m.lines.number, m.lines.bytes
+	r := <-m.lines
+	m.report.Lines, m.report.Bytes = r.number, r.bytes
 	switch {
-	case err == io.EOF:
+	case r.failed != nil:
+		return false, fmt.Errorf("read line %d: %w", r.number, r.failed)
+	case r.unusable != nil:
+		m.unusable(r.number, r.unusable)
+		return !r.last, nil
+	case r.last:
 		return false, nil
-	case err == errLineTooLong:
-		m.unusable(m.lines.number, err)
-		return true, nil
-	case err != nil && err != errTruncated && !m.lines.damaged():
-		return false, fmt.Errorf("read line %d: %w", m.lines.number, err)
-	case err != nil && err != errTruncated:
-		reason := fmt.Errorf("the compressed input is damaged or cut off from here on: %w", err)
-		m.unusable(m.lines.number, reason)
-		return false, nil
-	case len(raw) == 0:
-		m.unusable(m.lines.number, errors.New("empty"))
-		return true, nil
 	}
-	l, parseErr := parseLine(raw)
-	if parseErr != nil {
-		if err == errTruncated {
-			parseErr = fmt.Errorf("%w: %w", errTruncated, parseErr)
-		}
-		m.unusable(m.lines.number, parseErr)
-		return true, nil
-	}
-	l.number = m.lines.number
-	m.ahead = append(m.ahead, l)
-	m.aheadBytes += len(l.event.Data)
-	if l.event.Wall.After(m.newest) {
-		m.newest = l.event.Wall
+	m.ahead = append(m.ahead, r.line)
+	m.aheadBytes += len(r.line.event.Data)
+	if r.line.event.Wall.After(m.newest) {
+		m.newest = r.line.event.Wall
 	}
 	return true, nil
 }

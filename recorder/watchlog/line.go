@@ -142,13 +142,19 @@ func objectEvent(t trace.Type, object jsontext.Value) (trace.Event, error) {
 	return e, nil
 }
 
+// readHeader reads the header of an object, which was found to be valid JSON when
+// its line was read.
 func readHeader(object jsontext.Value) (header, error) {
 	var h header
 	if absent(object) {
 		return h, errors.New("no object")
 	}
-	if err := json.Unmarshal(object, &h); err != nil {
-		return h, fmt.Errorf("not an object of Kubernetes: %w", err)
+	var plain bool
+	if h, plain = scanHeader(object); !plain {
+		h = header{}
+		if err := json.Unmarshal(object, &h); err != nil {
+			return h, fmt.Errorf("not an object of Kubernetes: %w", err)
+		}
 	}
 	if h.Kind == "" {
 		return h, errors.New("the object has no kind")

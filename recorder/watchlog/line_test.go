@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"testing"
 	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // FuzzLine checks that a line which is accepted says the same when it is
@@ -55,6 +58,29 @@ func FuzzLine(f *testing.F) {
 		}
 		if a.Object != e.Object || a.ResourceVersion != e.ResourceVersion || a.Source != e.Source || !a.Wall.Equal(e.Wall) {
 			t.Fatalf("%+v\nbecame\n%+v", e, a)
+		}
+	})
+}
+
+func FuzzAHeaderIsReadAsTheWholeObjectWouldBe(f *testing.F) {
+	for _, seed := range []string{
+		`{}`, `[]`, `{"kind":"Pod","apiVersion":"v1","metadata":{"name":"a","generation":3}}`, `{"kind":null}`,
+		`{ "a" : [ {"b":"\\\""} , "}" ] , "metadata" : { "uid" : "u" , "labels":{"name":"x"} } , "kind" : "K" }`,
+		`{"k\u0069nd":"Pod"}`, `{"metadata":{"generation":1e3}}`, `{"metadata":[],"kind":5}`, `{"kind":"\u0041"}`,
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, object []byte) {
+		if !jsontext.Value(object).IsValid() {
+			return
+		}
+		got, ok := scanHeader(object)
+		if !ok {
+			return
+		}
+		var want header
+		if err := json.Unmarshal(object, &want); err != nil || got != want {
+			t.Errorf("%s: read %+v, want %+v, %v", object, got, want, err)
 		}
 	})
 }

@@ -86,6 +86,67 @@ func (r *lineReader) next() ([]byte, error) {
 	}
 }
 
+// reading is what became of one line. The last one has no line.
+type reading struct {
+	line     line
+	number   int   // of lines so far
+	bytes    int64 // of them
+	unusable error // why the line is rejected
+	failed   error // why nothing more can be read
+	last     bool
+}
+
+// readingsMax is how many lines are parsed before they are asked for.
+const readingsMax = 16
+
+// readAhead reads and parses lines while those before them are written, until
+// the last one, or until ended is closed. It closes the reader.
+func readAhead(lines *lineReader, ended <-chan struct{}) <-chan reading {
+	out := make(chan reading, readingsMax)
+	go func() {
+		defer lines.close()
+		for {
+			r := lines.read()
+			select {
+			case out <- r:
+			case <-ended:
+				return
+			}
+			if r.last || r.failed != nil {
+				return
+			}
+		}
+	}()
+	return out
+}
+
+// read reads and parses one line.
+func (r *lineReader) read() reading {
+	raw, err := r.next()
+	out := reading{number: r.number, bytes: r.bytes}
+	switch {
+	case err == io.EOF:
+		out.last = true
+	case err == errLineTooLong:
+		out.unusable = err
+	case err != nil && err != errTruncated && !r.damaged():
+		out.failed = err
+	case err != nil && err != errTruncated:
+		out.last = true
+		out.unusable = fmt.Errorf("the compressed input is damaged or cut off from here on: %w", err)
+	case len(raw) == 0:
+		out.unusable = errors.New("empty")
+	default:
+		l, parseErr := parseLine(raw)
+		if parseErr != nil && err == errTruncated {
+			parseErr = fmt.Errorf("%w: %w", errTruncated, parseErr)
+		}
+		out.line, out.unusable = l, parseErr
+		out.line.number = r.number
+	}
+	return out
+}
+
 // damaged reports whether an error of next other than its own means that the
 // compressed input is broken or cut off, as a killed recorder leaves it, and
 // not that reading failed.
