@@ -260,6 +260,12 @@ func stringEnd(text []byte, from int) int {
 	return len(text)
 }
 
+// Text decodes a JSON string; "" for any other value.
+func Text(value json.RawMessage) string {
+	text, _ := unquote(value)
+	return text
+}
+
 // unquote decodes a JSON string; false for any other value.
 func unquote(value json.RawMessage) (text string, ok bool) {
 	if len(value) < 2 || value[0] != '"' {

@@ -25,7 +25,7 @@ func Words(e trace.Event, changes []Change) []string {
 	case e.Type == trace.Modified && changes != nil:
 		return limit(differences(changes))
 	case e.Type.IsObject():
-		return headline(e.Object.Kind, decode(e.Data))
+		return headline(e.Object.Kind, e.Data)
 	case e.Type == trace.Gap:
 		after := decode(e.Data)
 		return []string{fmt.Sprintf("%s of gap %s: %s", text(after["side"]), text(after["id"]), text(after["reason"]))}
@@ -62,20 +62,19 @@ var headlines = map[string][][]string{
 	"Node":    {{"spec", "unschedulable"}},
 }
 
-func headline(kind string, object map[string]any) []string {
+func headline(kind string, object json.RawMessage) []string {
 	paths, ok := headlines[kind]
 	if !ok {
 		paths = [][]string{{"status", "phase"}}
 	}
 	lines := []string{}
 	for _, path := range paths {
-		var at any = object
+		at := object
 		for _, key := range path {
-			nested, _ := at.(map[string]any)
-			at = nested[key]
+			at = Member(at, key)
 		}
-		if at != nil {
-			lines = append(lines, strings.Join(path, ".")+": "+text(at))
+		if at != nil && string(at) != "null" {
+			lines = append(lines, strings.Join(path, ".")+": "+rawText(at))
 		}
 	}
 	return lines

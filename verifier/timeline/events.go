@@ -5,9 +5,11 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"runtime"
 	"slices"
 	"sort"
 	"strings"
+	"sync"
 	"time"
 	"unicode/utf8"
 
@@ -18,6 +20,7 @@ import (
 const (
 	eventsMax  = 150_000  // events that a page has of one trace: 12 bits of it each
 	detailsMax = 64 << 20 // bytes of details that are held while reading, before they are compressed
+	batchSize  = 1024     // events that are rated and detailed at once
 	fieldsMax  = 40       // changed fields of one event
 	valueMax   = 300      // characters of one value
 	linesMax   = 3        // lines of words of one event
@@ -60,9 +63,19 @@ type collector struct {
 	types    map[trace.Type]int
 	last     map[trace.Object]json.RawMessage
 	entries  []entry
-	met      bool  // the object of the event had one before
+	batch    []arrival // events that are still to be described
+	busy     []arrival // events that the workers describe
+	workers  sync.WaitGroup
 	held     int   // bytes of details
 	limit    class // details of this class and of dearer ones are held
+}
+
+// arrival is an event with what the events before it make of it.
+type arrival struct {
+	entry
+	event  trace.Event
+	before json.RawMessage // the previous version of its object
+	met    bool            // the object had an event before
 }
 
 func micros(d time.Duration) int64 { return d.Microseconds() }
@@ -80,30 +93,66 @@ func (t *Timeline) collect(r *trace.Reader, evidence, doubts []uint64) error {
 		}
 		c.add(e)
 	}
+	c.take()
+	c.hand()
+	c.take()
 	c.keep()
 	return nil
 }
 
 func (c *collector) add(e trace.Event) {
-	before := c.last[e.Object]
-	x := entry{
+	a := arrival{event: e, before: c.last[e.Object]}
+	_, a.met = c.objects[e.Object]
+	a.entry = entry{
 		seq: e.Seq, time: micros(e.Time), early: micros(e.Time - e.NotBefore), object: c.object(e), typ: c.typeOf(e.Type),
 	}
-	changes := evidence.Changes(e, before)
-	x.class, x.flags = c.rate(e, changes)
-	if x.class <= c.limit {
-		x.detail = detailOf(e, before, changes, c.met)
-		c.held += len(x.detail)
-	}
-	c.entries = append(c.entries, x)
 	if e.Type.IsObject() {
 		c.last[e.Object] = e.Data
 		if e.Type == trace.Deleted {
 			delete(c.last, e.Object)
 		}
 	}
-	for c.held > detailsMax && c.limit > classEvidence {
-		c.release()
+	if c.batch = append(c.batch, a); len(c.batch) == batchSize {
+		c.take()
+		c.hand()
+	}
+}
+
+// hand gives the batch to workers, one for each processor, while reading goes on.
+func (c *collector) hand() {
+	c.batch, c.busy = c.busy, c.batch
+	processors := runtime.GOMAXPROCS(0)
+	for part := range slices.Chunk(c.busy, len(c.busy)/processors+1) {
+		c.workers.Go(func() {
+			for i := range part {
+				c.describe(&part[i])
+			}
+		})
+	}
+}
+
+// take takes over, in order, what the workers describe.
+func (c *collector) take() {
+	c.workers.Wait()
+	for _, a := range c.busy {
+		if a.class > c.limit {
+			a.detail = nil
+		}
+		c.held += len(a.detail)
+		c.entries = append(c.entries, a.entry)
+		for c.held > detailsMax && c.limit > classEvidence {
+			c.release()
+		}
+	}
+	c.busy = c.busy[:0]
+}
+
+// describe rates an event and tells it; workers call it.
+func (c *collector) describe(a *arrival) {
+	changes := evidence.Changes(a.event, a.before)
+	a.class, a.flags = c.rate(a.event, changes)
+	if a.class <= c.limit {
+		a.detail = detailOf(a.event, a.before, changes, a.met)
 	}
 }
 
@@ -134,7 +183,6 @@ func (c *collector) object(e trace.Event) int {
 		return -1
 	}
 	i, known := c.objects[e.Object]
-	c.met = known
 	if !known {
 		i = len(c.t.Objects)
 		c.objects[e.Object] = i
@@ -356,10 +404,14 @@ func writersOf(before, after json.RawMessage) []writer {
 	}
 	var all []writer
 	for _, entry := range evidence.Elements(now) {
-		var w writer
-		if !known[string(entry)] && json.Unmarshal(entry, &w) == nil {
-			all = append(all, w)
+		if known[string(entry)] {
+			continue
 		}
+		members := evidence.Members(entry) // what it wrote is long, and not asked for
+		all = append(all, writer{
+			Manager: evidence.Text(members["manager"]), Operation: evidence.Text(members["operation"]),
+			Subresource: evidence.Text(members["subresource"]), Time: evidence.Text(members["time"]),
+		})
 	}
 	// An object that is new to the recorder has all of them: the last one wrote it.
 	slices.SortStableFunc(all, func(a, b writer) int { return cmp.Compare(b.Time, a.Time) })

@@ -12,9 +12,12 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/hindsight-project/hindsight/recorder/trace"
 	"github.com/hindsight-project/hindsight/verifier/verdict"
@@ -229,23 +232,42 @@ func (t Timeline) packWith(details []json.RawMessage) (p packed, size int, err e
 	if err != nil {
 		return p, 0, err
 	}
-	if p.Main, err = deflate(main); err != nil {
+	texts := [][]byte{main}
+	for chunk := range slices.Chunk(details, chunkSize) {
+		texts = append(texts, listOf(chunk))
+	}
+	parts := make([]string, len(texts))
+	var group errgroup.Group
+	group.SetLimit(runtime.GOMAXPROCS(0))
+	for i, text := range texts {
+		group.Go(func() (err error) {
+			parts[i], err = deflate(text)
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
 		return p, 0, err
 	}
-	size = len(p.Main)
-	for chunk := range slices.Chunk(details, chunkSize) {
-		text, err := json.Marshal(chunk) // nil becomes null
-		if err != nil {
-			return p, 0, err
-		}
-		one, err := deflate(text)
-		if err != nil {
-			return p, 0, err
-		}
-		p.Chunks = append(p.Chunks, one)
-		size += len(one)
+	for _, part := range parts {
+		size += len(part)
 	}
-	return p, size, nil
+	return packed{Main: parts[0], Chunks: parts[1:]}, size, nil
+}
+
+// listOf is the JSON list of details, which are compact already; null for what is
+// left out.
+func listOf(details []json.RawMessage) []byte {
+	list := []byte{'['}
+	for i, d := range details {
+		if i > 0 {
+			list = append(list, ',')
+		}
+		if d == nil {
+			d = json.RawMessage("null")
+		}
+		list = append(list, d...)
+	}
+	return append(list, ']')
 }
 
 // deflate compresses text as a browser can read it: zlib, in base64.
