@@ -8,10 +8,12 @@ import (
 	"sync"
 	"time"
 
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/rest"
 
 	"github.com/hindsight-project/hindsight/recorder/bus"
+	"github.com/hindsight-project/hindsight/recorder/kube"
 	"github.com/hindsight-project/hindsight/recorder/redact"
 	"github.com/hindsight-project/hindsight/recorder/trace"
 	"github.com/hindsight-project/hindsight/recorder/watch"
@@ -81,6 +83,8 @@ type attachment struct {
 	soft context.Context // ends the recording in order
 
 	client  *watch.Client
+	api     *kube.Client // of what is recorded beside the watches
+	scope   kube.Scope
 	server  string // version of the API server
 	targets []watch.Target
 	denials []watch.Denial
@@ -105,8 +109,11 @@ func (a *attachment) discover(ctx context.Context) error {
 			"check --kubeconfig, --context and that the cluster is up", config.Host, err)
 	}
 	a.server = version.GitVersion
+	if err := a.choose(ctx); err != nil {
+		return err
+	}
 	a.targets, a.denials, err = watch.Resolve(d, watch.Selection{
-		Namespace: a.o.Namespace, OperatorNamespace: a.o.OperatorNamespace,
+		Scope: a.scope, OperatorNamespace: a.o.OperatorNamespace,
 		Resources: a.o.Resources, KeepHeartbeats: a.o.KeepHeartbeats,
 	})
 	if err != nil {
@@ -122,6 +129,29 @@ func (a *attachment) discover(ctx context.Context) error {
 	a.denials = append(a.denials, a.client.Narrow(ctx, a.targets, a.o.Namespace)...)
 	a.noteMissingNamespaces(ctx)
 	return nil
+}
+
+// choose says which namespaces are recorded.
+func (a *attachment) choose(ctx context.Context) (err error) {
+	config := rest.CopyConfig(a.o.Config)
+	config.QPS, config.Burst = max(config.QPS, 50), max(config.Burst, 100)
+	if a.api, err = kube.New(config); err != nil {
+		return err
+	}
+	a.scope = kube.Scope{Namespace: a.o.Namespace}
+	if a.o.Selector == "" {
+		return nil
+	}
+	selector, err := labels.Parse(a.o.Selector)
+	if err != nil {
+		return err
+	}
+	a.scope = kube.Labelled(a.api, selector, a.tell)
+	some, err := a.scope.Any(ctx)
+	if err == nil && !some {
+		a.warn("no namespace has the labels %s yet; those that will have them are recorded", a.o.Selector)
+	}
+	return err
 }
 
 // noteMissingNamespaces keeps in mind which namespaces do not exist yet: they
@@ -144,6 +174,15 @@ func (a *attachment) noteMissingNamespaces(ctx context.Context) {
 		a.warn("namespace %s does not exist; if the operator is elsewhere, say so with --operator-namespace",
 			a.o.OperatorNamespace)
 	}
+}
+
+// tell tells people something, whether the recording has begun or not.
+func (a *attachment) tell(format string, args ...any) {
+	if a.rec == nil {
+		a.warn(format, args...)
+		return
+	}
+	a.rec.show.notify(format, args...)
 }
 
 func (a *attachment) warn(format string, args ...any) {
@@ -210,7 +249,7 @@ func elapsed(w *trace.Writer, now time.Time) time.Duration {
 
 func (a *attachment) record(resumed bool) (cert trace.Certificate, err error) {
 	r := a.rec
-	hub := &watch.Hub{Client: a.client, Emit: r.emit, Now: r.now, NextGap: r.nextGap, Notify: r.show.notify}
+	hub := &watch.Hub{Client: a.client, Scope: a.scope, Emit: r.emit, Now: r.now, NextGap: r.nextGap, Notify: r.show.notify}
 	streams := make([]*watch.Stream, len(a.targets))
 	for i, t := range a.targets {
 		streams[i] = watch.NewStream(hub, t)

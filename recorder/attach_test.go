@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	natsd "github.com/nats-io/nats-server/v2/server"
 	"go.uber.org/goleak"
+	"k8s.io/apimachinery/pkg/labels"
 
 	"github.com/hindsight-project/hindsight/recorder/bus/natstest"
 	"github.com/hindsight-project/hindsight/recorder/trace"
@@ -742,6 +743,105 @@ func TestAllNamespaces(t *testing.T) {
 	a := attachTo(t, s, func(o *Options) { o.Namespace, o.OperatorNamespace = "", "operator" })
 	if got := a.end("pods"); got.Namespace != "" || got.Added != 2 || got.Proof != trace.ProofComplete {
 		t.Errorf("got %+v", got)
+	}
+}
+
+// labelled is a server with two namespaces of a suite, and one of somebody else.
+func labelled(t *testing.T) (*apiServer, func(*Options)) {
+	s := newAPIServer(t)
+	s.labels = map[string]labels.Set{"spec-1": {"suite": "e2e"}, "spec-2": {"suite": "e2e"}, "other": {"suite": "unit"}}
+	return s, func(o *Options) { o.Namespace, o.Selector, o.OperatorNamespace = "", "suite=e2e", "operator" }
+}
+
+func TestNamespacesAreChosenByTheirLabels(t *testing.T) {
+	s, e2e := labelled(t)
+	s.put(pods, "spec-1/a", nil)
+	s.put(pods, "other/a", nil)
+	s.put(pods, "operator/o", nil)
+	a := attachTo(t, s, e2e)
+	s.put(pods, "other/b", nil)
+	s.remove(pods, "other/a")
+	s.put(pods, "spec-2/b", nil) // in a namespace of which nothing was seen before
+	s.put(pods, "spec-1/a", nil)
+	s.remove(pods, "spec-2/b")
+	if got := a.end("pods"); got.Proof != trace.ProofComplete {
+		t.Errorf("got %+v", got)
+	}
+	same(t, a.history("pods"), []string{
+		"added pods/operator/o u103 at 103", "added pods/spec-1/a u101 at 101", "added pods/spec-2/b u106 at 106",
+		"modified pods/spec-1/a u101 at 107", "deleted pods/spec-2/b u106 at 108",
+	})
+	r, err := trace.Open(a.path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	if got := r.Run(); got.Selector != "suite=e2e" || len(got.Namespaces) != 0 {
+		t.Errorf("the header says %+v", got)
+	}
+}
+
+func TestARecordingByLabelsIsResumed(t *testing.T) {
+	s, e2e := labelled(t)
+	s.put(pods, "spec-1/a", nil)
+	a := attachTo(t, s, e2e)
+	s.put(pods, "spec-1/b", nil)
+	a.sees("added pods/spec-1/b u102 at 102")
+	a.breakOff()
+	s.put(pods, "other/a", nil)
+	s.put(pods, "spec-1/a", nil)
+	b := attachTo(t, s, e2e, func(o *Options) { o.Output = a.path })
+	if got := b.end("pods"); got.Proof != trace.ProofComplete {
+		t.Errorf("got %+v", got)
+	}
+	same(t, b.history("pods"), []string{
+		"added pods/spec-1/a u101 at 101", "added pods/spec-1/b u102 at 102", "modified pods/spec-1/a u101 at 104",
+	})
+}
+
+func TestANamespaceWhoseLabelsCannotBeReadIsRecorded(t *testing.T) {
+	s, e2e := labelled(t)
+	a := attachTo(t, s, e2e)
+	s.put(pods, "nowhere/a", nil)
+	a.sees("added pods/nowhere/a u101 at 101")
+	if want := "namespace nowhere is recorded, because its labels cannot be read"; !strings.Contains(a.stderr.String(), want) {
+		t.Errorf("nothing was said:\n%s", a.stderr)
+	}
+}
+
+func TestLabelsThatSayNothing(t *testing.T) {
+	for _, c := range []struct {
+		says, want string
+		change     func(*apiServer, *Options)
+	}{
+		{"what is no selector is refused", "is no label selector", func(_ *apiServer, o *Options) { o.Selector = "a=b=c" }},
+		{"a namespace beside it is refused", "leave --namespace out", func(_ *apiServer, o *Options) { o.Namespace = "ds" }},
+		{
+			"without the right to look for them there is no recording", "namespaces is forbidden",
+			func(s *apiServer, _ *Options) { s.denied["v1/namespaces"] = true },
+		},
+		{
+			"a trace of others is not resumed", "cannot be resumed with the namespaces with suite=e2e",
+			func(s *apiServer, o *Options) {
+				a := attachTo(t, s)
+				a.breakOff()
+				o.Output = a.path
+			},
+		},
+	} {
+		t.Run(c.says, func(t *testing.T) {
+			s, e2e := labelled(t)
+			a := begin(t, s, e2e, func(o *Options) { c.change(s, o) })
+			<-a.done
+			if a.err == nil || !strings.Contains(a.err.Error(), c.want) {
+				t.Errorf("got %v, want %q", a.err, c.want)
+			}
+		})
+	}
+	s, _ := labelled(t)
+	a := attachTo(t, s, func(o *Options) { o.Namespace, o.Selector = "", "suite=none" })
+	if want := "no namespace has the labels suite=none yet"; !strings.Contains(a.stderr.String(), want) {
+		t.Errorf("nothing was said of %q:\n%s", want, a.stderr)
 	}
 }
 

@@ -34,7 +34,7 @@ func WriteCertificate(w io.Writer, run trace.Run, cert trace.Certificate) error 
 func writeRun(w io.Writer, run trace.Run, cert trace.Certificate) {
 	fmt.Fprintf(w, "recording\t%s\n", run.ID)
 	namespaces := strings.Join(run.Namespaces, ", ")
-	fmt.Fprintf(w, "namespaces\t%s\n", cmp.Or(namespaces, "all"))
+	fmt.Fprintf(w, "namespaces\t%s\n", cmp.Or(namespaces, run.Selector, "all"))
 	if run.Server != "" {
 		fmt.Fprintf(w, "API server\t%s\n", run.Server)
 	}

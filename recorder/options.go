@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/client-go/rest"
 
 	"github.com/hindsight-project/hindsight/recorder/broker"
@@ -27,8 +28,10 @@ type Options struct {
 	// Config describes the API server.
 	Config *rest.Config
 
-	// Namespace is recorded; empty means all of them.
+	// Namespace is recorded; empty means all of them, or those whose labels
+	// Selector matches, if there is one: see kube.Labelled.
 	Namespace string
+	Selector  string
 
 	// OperatorNamespace is where the Pods and Leases of the operator are; empty
 	// means that they are not recorded.
@@ -104,7 +107,7 @@ func (o *Options) Complete() {
 	}
 	if o.runID == "" {
 		o.start = o.Wall()
-		o.runID = newRunID(o.Namespace, o.start)
+		o.runID = newRunID(cmp.Or(o.Namespace, o.several()), o.start)
 	}
 	if !o.PublishOnly {
 		o.Output = cmp.Or(o.Output, o.runID+".trace.db")
@@ -119,7 +122,11 @@ func (o *Options) Validate() error {
 	if err := errors.Join(o.NATS.Validate(), o.Stream.Validate()); err != nil {
 		return err
 	}
-	switch {
+	switch _, err := labels.Parse(o.Selector); {
+	case err != nil:
+		return fmt.Errorf("--selector %q is no label selector, such as suite=e2e: %w", o.Selector, err)
+	case o.Selector != "" && o.Namespace != "":
+		return errors.New("--selector chooses among all namespaces: leave --namespace out")
 	case o.NATS.URL == "" && o.Stream != bus.StreamOptions{}:
 		return errors.New("--nats-replicas and --nats-max-bytes need --nats URL")
 	case o.PublishOnly && o.NATS.URL == "":
@@ -141,10 +148,18 @@ func (o *Options) Validate() error {
 	return o.validateSources()
 }
 
+// several says in a word which namespaces are recorded if not one.
+func (o *Options) several() string {
+	if o.Selector != "" {
+		return "labelled"
+	}
+	return "all"
+}
+
 // newRunID makes an id that sorts by time: "<namespace>-<UTC start>-<short id>".
-func newRunID(namespace string, start time.Time) string {
+func newRunID(namespaces string, start time.Time) string {
 	id := strings.ToLower(rand.Text()[:5])
-	return fmt.Sprintf("%s-%s-%s", cmp.Or(namespace, "all"), start.UTC().Format("20060102t150405z"), id)
+	return fmt.Sprintf("%s-%s-%s", namespaces, start.UTC().Format("20060102t150405z"), id)
 }
 
 func (o *Options) validateListen() error {
@@ -169,7 +184,7 @@ func (o *Options) rules() (*redact.Rules, error) {
 func (o *Options) run(server string, rules *redact.Rules) trace.Run {
 	run := trace.Run{
 		ID: o.runID, Origin: trace.OriginAttach, Start: o.start.UTC(), Tool: o.Tool,
-		Namespaces: []string{}, Server: server, Redactions: rules.Redactions(),
+		Namespaces: []string{}, Selector: o.Selector, Server: server, Redactions: rules.Redactions(),
 	}
 	for _, word := range o.Command {
 		run.Command = append(run.Command, rules.Text(word))
@@ -195,9 +210,10 @@ func openTrace(o *Options, server string, rules *redact.Rules) (w *trace.Writer,
 	case err != nil:
 		return nil, false, fmt.Errorf("%s exists, and the recording in it cannot be resumed: %w", o.Output, err)
 	}
-	if was := strings.Join(w.Run().Namespaces, ", "); was != o.Namespace || w.Run().Origin != trace.OriginAttach {
+	was, now := describe(w.Run()), describe(run)
+	if was != now || w.Run().Origin != trace.OriginAttach {
 		return nil, false, errors.Join(w.Close(), fmt.Errorf("%s is a recording of %s (%s) and cannot be resumed with %s: "+
-			"name another file with --output", o.Output, describe(was), w.Run().Origin, describe(o.Namespace)))
+			"name another file with --output", o.Output, was, w.Run().Origin, now))
 	}
 	if !sameRules(w.Run().Redactions, run.Redactions) {
 		return nil, false, errors.Join(w.Close(), fmt.Errorf("%s was recorded with other rules of what is redacted, and its "+
@@ -210,11 +226,16 @@ func sameRules(a, b []trace.Redaction) bool {
 	return slices.EqualFunc(a, b, func(a, b trace.Redaction) bool { return a.Rule == b.Rule })
 }
 
-func describe(namespace string) string {
-	if namespace == "" {
+// describe says of which namespaces a run is.
+func describe(run trace.Run) string {
+	switch {
+	case len(run.Namespaces) > 0:
+		return "namespace " + strings.Join(run.Namespaces, ", ")
+	case run.Selector != "":
+		return "the namespaces with " + run.Selector
+	default:
 		return "all namespaces"
 	}
-	return "namespace " + namespace
 }
 
 // absolute returns path as a wrapped command finds it wherever it works.

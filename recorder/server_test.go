@@ -17,6 +17,7 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/client-go/rest"
 )
 
@@ -33,16 +34,17 @@ type apiServer struct {
 	compacted int
 	kinds     map[string]*kind // by path below /api or /apis: "v1/pods"
 	history   []change
-	ever      []change        // history that nobody forgets: what the states at all versions are made of
-	cached    bool            // the server names the version from which it can be watched
-	denied    map[string]bool // paths that RBAC refuses; with "*" behind it, in all namespaces at once
-	listOnly  map[string]bool // paths of which RBAC refuses watches
-	down      bool            // every request is refused
-	deaf      bool            // watches are refused, lists are not
-	gone410   bool            // an expired watch is refused with HTTP 410 instead of an ERROR event
-	mute      bool            // no bookmarks
-	slice     int             // events that a watch delivers at most; 0: all
-	expired   chan struct{}   // closed to send 410 into all watches
+	ever      []change              // history that nobody forgets: what the states at all versions are made of
+	cached    bool                  // the server names the version from which it can be watched
+	labels    map[string]labels.Set // of namespaces
+	denied    map[string]bool       // paths that RBAC refuses; with "*" behind it, in all namespaces at once
+	listOnly  map[string]bool       // paths of which RBAC refuses watches
+	down      bool                  // every request is refused
+	deaf      bool                  // watches are refused, lists are not
+	gone410   bool                  // an expired watch is refused with HTTP 410 instead of an ERROR event
+	mute      bool                  // no bookmarks
+	slice     int                   // events that a watch delivers at most; 0: all
+	expired   chan struct{}         // closed to send 410 into all watches
 	requests  []string
 }
 
@@ -230,6 +232,8 @@ func (s *apiServer) serve(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case r.URL.Path == "/version":
 		reply(w, map[string]any{"major": "1", "minor": "36", "gitVersion": "v1.36.3"})
+	case path == "v1/namespaces":
+		s.listNamespaces(w, r.URL.Query().Get("labelSelector"))
 	case k == nil:
 		s.discovery(w, r.URL.Path)
 	case s.isDenied(k.path), namespace == "" && s.isDenied(k.path+"*"):
@@ -270,10 +274,33 @@ func (s *apiServer) discovery(w http.ResponseWriter, path string) {
 	case resources != nil:
 		reply(w, metav1.APIResourceList{GroupVersion: groupVersion, APIResources: resources})
 	case strings.HasPrefix(path, "/api/v1/namespaces/") && !strings.HasSuffix(path, "/nowhere"):
-		reply(w, map[string]any{"kind": "Namespace", "apiVersion": "v1"})
+		reply(w, s.namespace(strings.TrimPrefix(path, "/api/v1/namespaces/")))
 	default:
 		status(w, http.StatusNotFound, "NotFound", path+" not found")
 	}
+}
+
+func (s *apiServer) listNamespaces(w http.ResponseWriter, text string) {
+	if s.isDenied("v1/namespaces") {
+		status(w, http.StatusForbidden, "Forbidden", "namespaces is forbidden")
+		return
+	}
+	selector, err := labels.Parse(text)
+	if err != nil {
+		status(w, http.StatusBadRequest, "BadRequest", err.Error())
+		return
+	}
+	var list metav1.PartialObjectMetadataList
+	for name, set := range s.labels {
+		if selector.Matches(set) {
+			list.Items = append(list.Items, s.namespace(name))
+		}
+	}
+	reply(w, list)
+}
+
+func (s *apiServer) namespace(name string) metav1.PartialObjectMetadata {
+	return metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: s.labels[name]}}
 }
 
 // at returns the objects of a kind at a version.

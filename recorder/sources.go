@@ -9,7 +9,6 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/hindsight-project/hindsight/recorder/drain"
-	"github.com/hindsight-project/hindsight/recorder/kube"
 	"github.com/hindsight-project/hindsight/recorder/logs"
 	"github.com/hindsight-project/hindsight/recorder/sentinel"
 	"github.com/hindsight-project/hindsight/recorder/source"
@@ -51,15 +50,8 @@ func (a *attachment) startSources(resumed bool) (*sources, error) {
 	r := a.rec
 	ctx, cancel := context.WithCancel(r.ctx)
 	s := &sources{cancel: cancel}
-	config := rest.CopyConfig(a.o.Config)
-	config.QPS, config.Burst = max(config.QPS, 50), max(config.Burst, 100)
-	api, err := kube.New(config)
-	if err != nil {
-		cancel()
-		return nil, err
-	}
-	data := a.sentinelOptions(api)
-	lines, err := a.logOptions(api)
+	data := a.sentinelOptions()
+	lines, err := a.logOptions()
 	if err == nil && resumed {
 		data.After, lines.Since, err = a.resumeSources()
 	}
@@ -77,15 +69,15 @@ func (a *attachment) startSources(resumed bool) (*sources, error) {
 	if a.o.UsageInterval > 0 {
 		s.running.Go(func() {
 			usage.Run(ctx, usage.Options{
-				Namespace: a.o.Namespace, Interval: a.o.UsageInterval, API: api,
+				Scope: a.scope, Interval: a.o.UsageInterval, API: a.api,
 				Sink: r.sink(),
 			})
 		})
 	}
-	if a.o.Namespace != "" { // else the watches record all pods
+	if !a.scope.All() { // else the watches record all pods
 		s.running.Go(func() {
 			drain.Run(ctx, drain.Options{
-				Namespace: a.o.Namespace, API: api, Sink: r.sink(),
+				Scope: a.scope, API: a.api, Sink: r.sink(),
 			})
 		})
 	}
@@ -100,20 +92,20 @@ func (r *recording) sink() source.Sink {
 	return source.Sink{Abort: r.ctx, Emit: r.emit, Now: r.now, Notify: r.show.notify}
 }
 
-func (a *attachment) sentinelOptions(api *kube.Client) sentinel.Options {
+func (a *attachment) sentinelOptions() sentinel.Options {
 	r := a.rec
 	return sentinel.Options{
 		Mode: a.o.Sentinel.Mode, URL: a.o.Sentinel.URL, Cluster: a.o.Sentinel.Cluster, Table: a.o.Sentinel.Table,
-		Rate: a.o.Sentinel.Rate, RunID: r.runID, Namespace: a.o.Namespace,
-		API: api, InCluster: inCluster(a.o.Config),
+		Rate: a.o.Sentinel.Rate, RunID: r.runID, Scope: a.scope,
+		API: a.api, InCluster: inCluster(a.o.Config),
 		Sink: r.sink(),
 	}
 }
 
-func (a *attachment) logOptions(api *kube.Client) (logs.Options, error) {
+func (a *attachment) logOptions() (logs.Options, error) {
 	r := a.rec
 	o := logs.Options{
-		Namespace: a.o.Namespace, OperatorNamespace: a.o.OperatorNamespace, Budget: a.o.Logs.Budget, API: api,
+		Scope: a.scope, OperatorNamespace: a.o.OperatorNamespace, Budget: a.o.Logs.Budget, API: a.api,
 		Sink: r.sink(),
 	}
 	if a.o.Logs.Record && a.o.Logs.Rules != "" {

@@ -43,7 +43,9 @@ Pods, Events, Jobs and VolumeSnapshots of the namespace; PersistentVolumes,
 VolumeAttachments, Nodes, StorageClasses, VolumeSnapshotContents and -Classes of
 the cluster; the Pods and Leases of the operator; and what can block the drain of
 a node: PodDisruptionBudgets of all namespaces, and names, labels and owners of
-the foreign pods on a node while it is unschedulable.
+the foreign pods on a node while it is unschedulable. With -A it is all namespaces,
+with -l those that carry the labels when something in them is seen first, which are
+recorded to the end then; both need the right to read in all namespaces.
 What the API server denies is left out, and the certificate says so. Secrets are
 never recorded. Passwords in URLs and behind password=, private keys, JSON web
 tokens, and environment variables that sound like secrets are replaced by
@@ -99,6 +101,9 @@ Exit codes: that of the command if it is not 0; otherwise
   # no values of environment variables at all, and no hosts of a domain
   recorder attach -n ds-e2e --redact pods:spec.containers[*].env[*].value --redact ~[a-z]+\.example\.com
 
+  # a suite that makes a namespace for each spec, and labels them
+  recorder attach -l e2e-run=1234 -o run.trace.db -- ginkgo ./tests/e2e
+
   # through your own NATS
   recorder attach -n ds-e2e --nats tls://nats.example.com:4222 --nats-creds recorder.creds
 
@@ -122,6 +127,8 @@ Exit codes: that of the command if it is not 0; otherwise
 	f := cmd.Flags()
 	f.StringVarP(&o.Output, "output", "o", "", `trace file (default "<namespace>-<UTC start>-<id>.trace.db")`)
 	f.BoolVarP(&all, "all-namespaces", "A", false, "record all namespaces")
+	f.StringVarP(&o.Selector, "selector", "l", "",
+		"record the namespaces with these labels, such as suite=e2e, those that are made later included")
 	f.StringVar(&o.OperatorNamespace, "operator-namespace", "cnpg-system", `namespace of the operator, "" for none`)
 	f.StringArrayVar(&o.Resources, "resource", nil,
 		"record this as well: plural, plural.group or plural.version.group (repeatable)")
@@ -190,7 +197,11 @@ func completeAttach(o *recorder.Options, flags *genericclioptions.ConfigFlags, a
 	switch {
 	case all && explicit && *flags.Namespace != "":
 		return errors.New("--namespace and --all-namespaces exclude each other")
-	case all:
+	case o.Selector != "" && explicit && *flags.Namespace != "":
+		return errors.New("--namespace and --selector exclude each other: the selector chooses among all namespaces")
+	case o.Selector != "" && all:
+		return errors.New("--all-namespaces and --selector exclude each other: the selector chooses some of them")
+	case all, o.Selector != "":
 		namespace = ""
 	}
 	o.Config, o.Namespace = config, namespace

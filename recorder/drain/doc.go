@@ -3,7 +3,7 @@
 // who stayed: an eviction that a PodDisruptionBudget refuses is answered with
 // HTTP 429, and leaves no trace in the API.
 //
-//	drain.Run(ctx, drain.Options{Namespace: "ds-e2e", API: api, Sink: sink})
+//	drain.Run(ctx, drain.Options{Scope: scope, API: api, Sink: sink})
 //
 // # What is asked
 //
@@ -11,8 +11,8 @@
 // pods (/api/v1/pods?fieldSelector=spec.nodeName=NODE), which needs the right to
 // list pods of all namespaces. While no node is unschedulable, that is one small
 // question. Left out is what kubectl drain leaves where it is, or does not need
-// to evict: pods of DaemonSets, static pods, and pods that have ended. Pods of
-// Namespace are left out too: the watches record them.
+// to evict: pods of DaemonSets, static pods, and pods that have ended. Pods in
+// Scope are left out too: the watches record them.
 //
 // Which budget covers a pod is not asked: PodDisruptionBudgets of all namespaces
 // are recorded by their watch, and select by the labels that are written here.

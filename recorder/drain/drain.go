@@ -30,8 +30,8 @@ const deniedRest = 5 * time.Minute
 
 // Options say which pods are foreign, and how often they are looked for.
 type Options struct {
-	Namespace string        // is recorded by watches, and left out here
-	Interval  time.Duration // between two rounds; 0: DefaultInterval
+	Scope    kube.Scope    // is recorded by watches, and left out here
+	Interval time.Duration // between two rounds; 0: DefaultInterval
 
 	// API asks the API server.
 	API *kube.Client
@@ -95,7 +95,7 @@ func (w *watcher) node(ctx context.Context, node string) {
 	}
 	l := list{Node: node, Pods: []pod{}}
 	for _, p := range pods.Items {
-		if p.Namespace != w.Namespace && p.Spec.NodeName == node && isEvicted(p) {
+		if p.Spec.NodeName == node && isEvicted(p) && !w.Scope.Has(ctx, p.Namespace) {
 			l.Pods = append(l.Pods, podOf(p))
 		}
 	}

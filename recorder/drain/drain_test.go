@@ -95,7 +95,7 @@ func watch(t *testing.T, answers map[string]string) *watching {
 	go func() {
 		defer close(done)
 		drain.Run(ctx, drain.Options{
-			Namespace: "ds-e2e", Interval: time.Millisecond, API: api,
+			Scope: kube.Scope{Namespace: "ds-e2e"}, Interval: time.Millisecond, API: api,
 			Sink: source.Sink{
 				Emit: w.take, Now: func() time.Duration { return time.Since(begin) }, Notify: func(string, ...any) {},
 			},

@@ -7,9 +7,15 @@
 //	body, err := c.Stream(ctx, "/api/v1/namespaces/ds/pods/pg-1/log", url.Values{"follow": {"true"}})
 //	conn, err := c.Forward(ctx, "ds", "pg-1", 5432)
 //
-// It holds no cache and no state. Errors of the API server are those of
+// A Client holds no cache and no state. Errors of the API server are those of
 // k8s.io/apimachinery/pkg/api/errors; Denied tells those that will not go away
 // by themselves.
+//
+// # Which namespaces
+//
+// A Scope is which of them are recorded, the same for all sources. One by labels
+// asks about a namespace when something in it is met first, so that those are
+// recorded, too, that a suite makes while it runs.
 //
 // # Forwarded connections
 //

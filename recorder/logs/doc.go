@@ -1,11 +1,11 @@
 // Package logs records what the operator and the instances have to say.
 //
-//	logs.Run(ctx, logs.Options{Namespace: "ds-e2e", OperatorNamespace: "cnpg-system",
+//	logs.Run(ctx, logs.Options{Scope: scope, OperatorNamespace: "cnpg-system",
 //		API: api, Sink: sink})
 //
 // # What is read
 //
-// The containers of the pods with cnpg.io/podRole=instance in Namespace, and of
+// The containers of the pods with cnpg.io/podRole=instance in Scope, and of
 // those with app.kubernetes.io/name=cloudnative-pg in OperatorNamespace, from
 // the start of each container. Of a container that was restarted the log of the
 // one before is read as well; of older ones the kubelet keeps none, which is an

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/url"
+	"slices"
 	"sync"
 	"time"
 
@@ -32,10 +33,10 @@ const DefaultDiscoverEvery = 3 * time.Second
 
 // Options say which logs are recorded.
 type Options struct {
-	Namespace         string // of the instances; empty: all
-	OperatorNamespace string // empty: no operator
-	Rules             *Rules // nil: DefaultRules
-	Budget            int64  // bytes; 0: DefaultBudget
+	Scope             kube.Scope // of the instances
+	OperatorNamespace string     // empty: no operator
+	Rules             *Rules     // nil: DefaultRules
+	Budget            int64      // bytes; 0: DefaultBudget
 	DiscoverEvery     time.Duration
 	Since             map[string]time.Time // where to go on, by container: see Checkpoints
 
@@ -47,14 +48,17 @@ type Options struct {
 
 // selections are the pods whose logs are read.
 func (o *Options) selections() []selection {
-	out := []selection{{o.Namespace, "cnpg.io/podRole=instance"}}
+	out := []selection{{o.Scope, "cnpg.io/podRole=instance"}}
 	if o.OperatorNamespace != "" {
-		out = append(out, selection{o.OperatorNamespace, "app.kubernetes.io/name=cloudnative-pg"})
+		out = append(out, selection{kube.Scope{Namespace: o.OperatorNamespace}, "app.kubernetes.io/name=cloudnative-pg"})
 	}
 	return out
 }
 
-type selection struct{ namespace, labels string }
+type selection struct {
+	scope  kube.Scope
+	labels string
+}
 
 // Run follows the logs until ctx ends, reads what was written until then, and
 // tells what was left out.
@@ -114,7 +118,7 @@ func (c *collector) discover(ctx context.Context, following *sync.WaitGroup) {
 	for _, s := range c.selections() {
 		pods, err := c.pods(ctx, s)
 		if err != nil {
-			c.complain(ctx, "pods", unavailable{Namespace: s.namespace}, err)
+			c.complain(ctx, "pods", unavailable{Namespace: s.scope.Namespace}, err)
 			continue
 		}
 		for _, p := range pods {
@@ -142,13 +146,9 @@ func (c *collector) observe(
 func (c *collector) pods(ctx context.Context, s selection) ([]corev1.Pod, error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	path := "/api/v1/pods"
-	if s.namespace != "" {
-		path = "/api/v1/namespaces/" + url.PathEscape(s.namespace) + "/pods"
-	}
 	var list corev1.PodList
-	err := c.API.Get(ctx, path, url.Values{"labelSelector": {s.labels}}, &list)
-	return list.Items, err
+	err := c.API.Get(ctx, s.scope.Path("/api/v1", "pods"), url.Values{"labelSelector": {s.labels}}, &list)
+	return slices.DeleteFunc(list.Items, func(p corev1.Pod) bool { return !s.scope.Has(ctx, p.Namespace) }), err
 }
 
 // unavailable is the Data of Unavailable.

@@ -192,7 +192,7 @@ func record(t *testing.T, pods map[string]*container, o logs.Options) *recording
 		t.Fatal(err)
 	}
 	begin := time.Now()
-	o.Namespace, o.OperatorNamespace, o.API = "ds-e2e", "cnpg-system", api
+	o.Scope, o.OperatorNamespace, o.API = kube.Scope{Namespace: "ds-e2e"}, "cnpg-system", api
 	o.DiscoverEvery = 5 * time.Millisecond
 	o.Now = func() time.Duration { return time.Since(begin) }
 	o.Emit = func(e trace.Event) error {

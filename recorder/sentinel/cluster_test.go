@@ -108,7 +108,7 @@ func TestAClusterIsFoundAndReachedThroughTheAPIServer(t *testing.T) {
 	standby := primary.NewStandby(t, "pg-2")
 	c := newCluster(t, primary, standby)
 	p, stop := attach(t, sentinel.Options{
-		Mode: sentinel.ModeWrite, Namespace: "ds", API: c.api, Rate: 100, ReadEvery: 200 * time.Millisecond,
+		Mode: sentinel.ModeWrite, Scope: kube.Scope{Namespace: "ds"}, API: c.api, Rate: 100, ReadEvery: 200 * time.Millisecond,
 	})
 	p.until(t, 20, sentinel.Acknowledged, func(d datum) bool { return d.Instance == "pg-1" })
 	p.until(t, 1, sentinel.Read, func(d datum) bool { return d.Instance == "pg-2" && d.Complete && d.Elements != "" })
@@ -135,7 +135,7 @@ func TestASecretThatMayNotBeReadIsAnEvent(t *testing.T) {
 	c := newCluster(t, &pgtest.Server{Name: "pg-1", Port: 1})
 	c.secret = http.StatusForbidden
 	p, stop := attach(t, sentinel.Options{
-		Mode: sentinel.ModeRead, Namespace: "ds", API: c.api, ReadEvery: time.Millisecond,
+		Mode: sentinel.ModeRead, Scope: kube.Scope{Namespace: "ds"}, API: c.api, ReadEvery: time.Millisecond,
 	})
 	p.until(t, 1, sentinel.Unreachable, func(d datum) bool { return strings.Contains(d.Error, "is forbidden") })
 	stop()
@@ -147,7 +147,7 @@ func TestASecretThatMayNotBeReadIsAnEvent(t *testing.T) {
 func TestTheEndOfAClusterEndsItsSentinel(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t, &pgtest.Server{Name: "pg-1", Port: 1})
-	p, stop := attach(t, sentinel.Options{Mode: sentinel.ModeWrite, Namespace: "ds", API: c.api})
+	p, stop := attach(t, sentinel.Options{Mode: sentinel.ModeWrite, Scope: kube.Scope{Namespace: "ds"}, API: c.api})
 	p.until(t, 1, sentinel.Unreachable, func(d datum) bool { return strings.Contains(d.Error, "refused") })
 	c.change(func() { c.gone = true })
 	p.until(t, 1, sentinel.Ended, func(d datum) bool { return d.Reason == "the Cluster was deleted" })

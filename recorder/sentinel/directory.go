@@ -58,7 +58,7 @@ func newURLDirectory(o *Options) (*urlDirectory, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &urlDirectory{namespace: o.Namespace, cluster: o.Cluster}
+	d := &urlDirectory{namespace: o.Scope.Namespace, cluster: o.Cluster}
 	if d.namespace != "" && d.cluster != "" {
 		d.api = o.API
 	}

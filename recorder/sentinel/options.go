@@ -55,10 +55,10 @@ type Options struct {
 	// RunID names the schema of ModeWrite.
 	RunID string
 
-	// Namespace is where Clusters are looked for, empty for all; Cluster limits
-	// it to one by name. With URL they name the Cluster that is behind it.
-	Namespace string
-	Cluster   string
+	// Scope is where Clusters are looked for; Cluster limits it to one by name.
+	// With URL its namespace and Cluster name the Cluster that is behind it.
+	Scope   kube.Scope
+	Cluster string
 
 	// URL is a PostgreSQL URL or key=value string, with one host an instance:
 	// postgres://app@pg-1,pg-2/app. Empty: the Secrets <cluster>-app say it.

@@ -41,7 +41,7 @@ func Run(ctx context.Context, o Options) error {
 	}
 	object := trace.Object{}
 	if o.Cluster != "" {
-		object = trace.Object{Resource: clusterResource, Namespace: o.Namespace, Name: o.Cluster}
+		object = trace.Object{Resource: clusterResource, Namespace: o.Scope.Namespace, Name: o.Cluster}
 	}
 	newSession(&o, object, dir).run(ctx)
 	return nil
@@ -80,7 +80,7 @@ func follow(ctx context.Context, o *Options) {
 			complained = true
 			o.Notify("sentinel: the Clusters cannot be listed: %v", err)
 			now := o.Now()
-			newSession(o, trace.Object{Resource: clusterResource, Namespace: o.Namespace}, nil).
+			newSession(o, trace.Object{Resource: clusterResource, Namespace: o.Scope.Namespace}, nil).
 				emit(Unreachable, now, now, connection{Role: roleReader, Error: err.Error()})
 		}
 		if !source.Pause(ctx, discoverEvery) {
@@ -102,21 +102,17 @@ func start(ctx context.Context, o *Options, l life, running *sync.WaitGroup) con
 
 // clusters lists the Clusters that are to be watched over.
 func clusters(ctx context.Context, o *Options) (map[life]bool, error) {
-	path := "/apis/postgresql.cnpg.io/v1/clusters"
-	if o.Namespace != "" {
-		path = "/apis/postgresql.cnpg.io/v1/namespaces/" + o.Namespace + "/clusters"
-	}
 	query := url.Values{}
 	if o.Cluster != "" {
 		query.Set("fieldSelector", "metadata.name="+o.Cluster)
 	}
 	var list metav1.PartialObjectMetadataList
-	if err := o.API.Get(ctx, path, query, &list); err != nil {
+	if err := o.API.Get(ctx, o.Scope.Path("/apis/postgresql.cnpg.io/v1", "clusters"), query, &list); err != nil {
 		return nil, err
 	}
 	found := map[life]bool{}
 	for _, c := range list.Items {
-		if c.DeletionTimestamp == nil {
+		if c.DeletionTimestamp == nil && o.Scope.Has(ctx, c.Namespace) {
 			found[life{c.Namespace, c.Name, string(c.UID)}] = true
 		}
 	}

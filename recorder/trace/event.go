@@ -180,11 +180,12 @@ const (
 // start, and completed at the end.
 type Run struct {
 	ID         string    `json:"id"`
-	Origin     string    `json:"origin"` // OriginAttach or OriginImport
-	Start      time.Time `json:"start"`  // UTC; Event.Time counts from here
-	Tool       string    `json:"tool"`   // program and version that wrote the file
-	Namespaces []string  `json:"namespaces"`
-	Server     string    `json:"server,omitempty"` // version of the API server
+	Origin     string    `json:"origin"`             // OriginAttach or OriginImport
+	Start      time.Time `json:"start"`              // UTC; Event.Time counts from here
+	Tool       string    `json:"tool"`               // program and version that wrote the file
+	Namespaces []string  `json:"namespaces"`         // empty: all, or those that Selector matches
+	Selector   string    `json:"selector,omitempty"` // of the labels of namespaces
+	Server     string    `json:"server,omitempty"`   // version of the API server
 	Command    []string  `json:"command,omitempty"`
 	ExitCode   *int      `json:"exit_code,omitempty"` // of Command
 	Input      string    `json:"input,omitempty"`     // what was imported

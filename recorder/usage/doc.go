@@ -2,7 +2,7 @@
 // object of the API says that, and without it nobody can tell afterwards whether
 // a volume should have grown.
 //
-//	usage.Run(ctx, usage.Options{Namespace: "ds-e2e", API: api, Sink: sink})
+//	usage.Run(ctx, usage.Options{Scope: scope, API: api, Sink: sink})
 //
 // # Sources
 //

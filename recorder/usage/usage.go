@@ -36,9 +36,9 @@ const deniedRest = 5 * time.Minute
 
 // Options say what is sampled, and how often.
 type Options struct {
-	Namespace string        // of the instances; empty: all
-	Interval  time.Duration // between two samples; 0: DefaultInterval
-	Every     int           // record each n-th sample that tells nothing new; 0: DefaultEvery
+	Scope    kube.Scope    // of the instances
+	Interval time.Duration // between two samples; 0: DefaultInterval
+	Every    int           // record each n-th sample that tells nothing new; 0: DefaultEvery
 
 	// API asks the API server.
 	API *kube.Client
@@ -110,13 +110,9 @@ func (s *sampler) round(ctx context.Context) {
 func (s *sampler) pods(ctx context.Context) ([]corev1.Pod, error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	path := "/api/v1/pods"
-	if s.Namespace != "" {
-		path = "/api/v1/namespaces/" + url.PathEscape(s.Namespace) + "/pods"
-	}
 	var list corev1.PodList
-	err := s.API.Get(ctx, path, url.Values{"labelSelector": {"cnpg.io/podRole=instance"}}, &list)
-	return list.Items, err
+	err := s.API.Get(ctx, s.Scope.Path("/api/v1", "pods"), url.Values{"labelSelector": {"cnpg.io/podRole=instance"}}, &list)
+	return slices.DeleteFunc(list.Items, func(p corev1.Pod) bool { return !s.Scope.Has(ctx, p.Namespace) }), err
 }
 
 // node samples the pods of one node: what its kubelet does not tell, they are
@@ -200,7 +196,7 @@ func (s *sampler) deny(resource string, err error) {
 	}
 	s.Notify("usage: %s is denied: %v", resource, err)
 	s.emit(trace.Stream, s.Now(), trace.Object{
-		Resource: trace.Resource{Version: "v1", Resource: resource}, Namespace: namespaceOf(resource, s.Namespace),
+		Resource: trace.Resource{Version: "v1", Resource: resource}, Namespace: namespaceOf(resource, s.Scope.Namespace),
 	}, trace.StreamRecord{State: trace.StreamDenied, Reason: err.Error()})
 }
 

@@ -107,7 +107,7 @@ func sample(t *testing.T, answers map[string]string, every int) *sampling {
 	go func() {
 		defer close(done)
 		usage.Run(ctx, usage.Options{
-			Namespace: "ds-e2e", Interval: time.Millisecond, Every: every, API: api,
+			Scope: kube.Scope{Namespace: "ds-e2e"}, Interval: time.Millisecond, Every: every, API: api,
 			Sink: source.Sink{
 				Emit: func(e trace.Event) error {
 					s.mu.Lock()

@@ -43,6 +43,13 @@
 // ends with the next bookmark. What a list implies happened after the same
 // moment.
 //
+// # Some namespaces
+//
+// Of namespaces that are chosen by their labels the whole cluster is watched, and
+// what is of others is passed over: nothing is lost of a namespace that is made
+// while the recording goes on. A watch with a selector would not do, as it calls
+// deleted what only stops to match.
+//
 // # Objects as sent
 //
 // The bytes of an object are those that the API server sent; only its identity

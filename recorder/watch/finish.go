@@ -32,6 +32,7 @@ type Outcome struct {
 // bounds how long it tries.
 func (s *Stream) Finish(ctx context.Context) (Outcome, error) {
 	ctx = klog.NewContext(ctx, logr.Discard())
+	s.ctx = ctx
 	s.mu.Lock()
 	denied, listed := s.denied, s.listed
 	leftOut := s.leftOut || denied != "" && !s.watched // what may be listed only has no history
@@ -77,7 +78,7 @@ const pause = 200 * time.Millisecond
 // finalList gets a consistent list, page by page, as often as it takes.
 func (s *Stream) finalList(ctx context.Context) (*list, error) {
 	p := pager.New(pager.SimplePageFunc(func(opts metav1.ListOptions) (runtime.Object, error) {
-		return s.hub.Client.list(ctx, s.target, opts)
+		return s.list(ctx, opts)
 	}))
 	for {
 		s.mu.Lock()

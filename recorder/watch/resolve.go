@@ -11,15 +11,16 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/discovery"
 
+	"github.com/hindsight-project/hindsight/recorder/kube"
 	"github.com/hindsight-project/hindsight/recorder/trace"
 )
 
 // Selection says what is to be recorded.
 type Selection struct {
-	Namespace         string   // empty: all namespaces
-	OperatorNamespace string   // whose Pods and Leases belong to the story
-	Resources         []string // beyond the defaults: plural, plural.group or plural.version.group
-	KeepHeartbeats    bool     // record what Heartbeat would leave out
+	Scope             kube.Scope // the namespaces
+	OperatorNamespace string     // whose Pods and Leases belong to the story
+	Resources         []string   // beyond the defaults: plural, plural.group or plural.version.group
+	KeepHeartbeats    bool       // record what Heartbeat would leave out
 }
 
 // Denial is something that was selected and cannot be recorded.
@@ -80,7 +81,7 @@ func Resolve(d discovery.DiscoveryInterface, sel Selection) ([]Target, []Denial,
 	}
 	r := resolver{served: served, sel: sel}
 	for _, want := range inNamespace {
-		r.add(want, sel.Namespace)
+		r.add(want, sel.Scope.Namespace)
 	}
 	for _, want := range ofCluster {
 		r.add(want, "")
@@ -114,19 +115,24 @@ func (r *resolver) addTarget(s *servedResource, namespace string) {
 	if !s.namespaced {
 		namespace = ""
 	}
-	covered := slices.ContainsFunc(r.targets, func(t Target) bool {
+	covered := slices.IndexFunc(r.targets, func(t Target) bool {
 		return t.Group == s.Group && t.Resource.Resource == s.Resource.Resource &&
 			(t.Namespace == "" || t.Namespace == namespace)
 	})
-	if covered {
+	if covered >= 0 {
+		if namespace == r.sel.OperatorNamespace {
+			r.targets[covered].OperatorNamespace = namespace
+		}
 		return
 	}
-	recorded := s.namespaced && (r.sel.Namespace == "" || r.sel.Namespace == namespace)
-	if s.Resource == operatorLeases && namespace == r.sel.OperatorNamespace && namespace != r.sel.Namespace {
+	only := r.sel.Scope.Namespace
+	recorded := s.namespaced && (only == "" || only == namespace)
+	if s.Resource == operatorLeases && namespace == r.sel.OperatorNamespace && namespace != only {
 		recorded = false
 	}
 	r.targets = append(r.targets, Target{
 		Resource: s.Resource, Namespace: namespace, Coalesce: !recorded && !r.sel.KeepHeartbeats,
+		Scoped: s.namespaced && namespace == "" && s.Resource != budgets && !r.sel.Scope.All(),
 	})
 }
 
@@ -139,7 +145,7 @@ func (r *resolver) addRequested() error {
 		if s.Group == "" && s.Resource.Resource == "secrets" {
 			return fmt.Errorf("--resource %s: Secrets are never recorded", arg)
 		}
-		r.addTarget(s, r.sel.Namespace)
+		r.addTarget(s, r.sel.Scope.Namespace)
 	}
 	return nil
 }

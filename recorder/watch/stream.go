@@ -20,12 +20,16 @@ import (
 	"k8s.io/client-go/tools/cache"
 	"k8s.io/klog/v2"
 
+	"github.com/hindsight-project/hindsight/recorder/kube"
 	"github.com/hindsight-project/hindsight/recorder/trace"
 )
 
 // Hub is what all streams of one recording share.
 type Hub struct {
 	Client *Client
+
+	// Scope is which namespaces are recorded of Targets that are Scoped.
+	Scope kube.Scope
 
 	// Emit takes the next event of a stream. It blocks while the recording
 	// cannot keep up; an error means that the recording has failed.
@@ -46,7 +50,8 @@ type Hub struct {
 type Stream struct {
 	hub       *Hub
 	target    Target
-	ready     chan struct{} // closed when it is known whether it can be recorded
+	ctx       context.Context // of Run or Finish, for what the reflector calls without one
+	ready     chan struct{}   // closed when it is known whether it can be recorded
 	readyOnce sync.Once
 	coalesced atomic.Uint64
 
@@ -176,6 +181,7 @@ const deniedPause = 2 * time.Second
 func (s *Stream) Run(ctx context.Context) {
 	ctx, cancel := context.WithCancel(klog.NewContext(ctx, logr.Discard()))
 	defer cancel()
+	s.ctx = ctx
 	logger := logr.Discard()
 	backoff := retry
 	reflector := cache.NewReflectorWithOptions(&lister{s, cancel}, nil, &store{s}, cache.ReflectorOptions{
@@ -222,7 +228,7 @@ func (l *lister) ListWithContext(ctx context.Context, opts metav1.ListOptions) (
 			return nil, err
 		}
 	}
-	page, err := s.hub.Client.list(ctx, s.target, opts)
+	page, err := s.list(ctx, opts)
 	if err != nil {
 		if ctx.Err() == nil && s.failed(err) {
 			l.quit()
@@ -230,6 +236,37 @@ func (l *lister) ListWithContext(ctx context.Context, opts metav1.ListOptions) (
 		return nil, err
 	}
 	return page, nil
+}
+
+// list gets a list, or one page of it, of what is to be recorded.
+func (s *Stream) list(ctx context.Context, opts metav1.ListOptions) (*list, error) {
+	l, err := s.hub.Client.list(ctx, s.target, opts)
+	if err != nil {
+		return nil, err
+	}
+	l.Items = slices.DeleteFunc(l.Items, func(o *object) bool { return !s.selects(ctx, o) })
+	return l, ctx.Err()
+}
+
+// selects reports whether an object is of a namespace that is recorded, false
+// when ctx ends.
+func (s *Stream) selects(ctx context.Context, o *object) bool {
+	return !s.target.Scoped || o.Namespace == s.target.OperatorNamespace || s.hub.Scope.Has(ctx, o.Namespace)
+}
+
+// passOver reports whether an object is of a namespace that is not recorded: all
+// that it says then is how far the stream has come.
+func (s *Stream) passOver(o *object) (elsewhere bool, err error) {
+	if s.selects(s.ctx, o) {
+		return false, nil
+	}
+	if err := s.ctx.Err(); err != nil {
+		return true, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.advance(o.ResourceVersion, s.hub.Now())
+	return true, nil
 }
 
 // standInList returns an empty list at the resourceVersion from which the watch
@@ -312,7 +349,7 @@ func (s *Stream) probe(ctx context.Context) {
 	if of == nil {
 		return
 	}
-	l, err := s.hub.Client.list(ctx, s.target, metav1.ListOptions{Limit: 1})
+	l, err := s.list(ctx, metav1.ListOptions{Limit: 1})
 	if err != nil {
 		return
 	}
@@ -466,6 +503,9 @@ func (s *store) Resync() error { return nil }
 
 // changed takes an object of an ADDED or MODIFIED event.
 func (s *Stream) changed(o *object) error {
+	if elsewhere, err := s.passOver(o); elsewhere {
+		return err
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.hub.Now()
@@ -500,6 +540,9 @@ func (s *Stream) changed(o *object) error {
 
 // deleted takes the last state of an object, as the server sends it.
 func (s *Stream) deleted(o *object) error {
+	if elsewhere, err := s.passOver(o); elsewhere {
+		return err
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.hub.Now()

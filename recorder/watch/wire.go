@@ -261,6 +261,11 @@ type Target struct {
 	trace.Resource
 	Namespace string // empty: the whole cluster
 
+	// Scoped leaves out the namespaces that Hub.Scope does not have, but for that
+	// of the operator.
+	Scoped            bool
+	OperatorNamespace string
+
 	// Coalesce leaves out versions that say nothing but "still alive", see
 	// Heartbeat. It is never set for the namespace that is recorded.
 	Coalesce bool
