@@ -249,7 +249,9 @@ func elapsed(w *trace.Writer, now time.Time) time.Duration {
 
 func (a *attachment) record(resumed bool) (cert trace.Certificate, err error) {
 	r := a.rec
-	hub := &watch.Hub{Client: a.client, Scope: a.scope, Emit: r.emit, Now: r.now, NextGap: r.nextGap, Notify: r.show.notify}
+	hub := &watch.Hub{
+		Client: a.client, Scope: a.scope, Emit: r.emit, Now: r.now, NextGap: r.nextGap, Notify: r.show.notify,
+	}
 	streams := make([]*watch.Stream, len(a.targets))
 	for i, t := range a.targets {
 		streams[i] = watch.NewStream(hub, t)

@@ -814,8 +814,14 @@ func TestLabelsThatSayNothing(t *testing.T) {
 		says, want string
 		change     func(*apiServer, *Options)
 	}{
-		{"what is no selector is refused", "is no label selector", func(_ *apiServer, o *Options) { o.Selector = "a=b=c" }},
-		{"a namespace beside it is refused", "leave --namespace out", func(_ *apiServer, o *Options) { o.Namespace = "ds" }},
+		{
+			"what is no selector is refused", "is no label selector",
+			func(_ *apiServer, o *Options) { o.Selector = "a=b=c" },
+		},
+		{
+			"a namespace beside it is refused", "leave --namespace out",
+			func(_ *apiServer, o *Options) { o.Namespace = "ds" },
+		},
 		{
 			"without the right to look for them there is no recording", "namespaces is forbidden",
 			func(s *apiServer, _ *Options) { s.denied["v1/namespaces"] = true },

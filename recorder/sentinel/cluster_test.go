@@ -108,7 +108,8 @@ func TestAClusterIsFoundAndReachedThroughTheAPIServer(t *testing.T) {
 	standby := primary.NewStandby(t, "pg-2")
 	c := newCluster(t, primary, standby)
 	p, stop := attach(t, sentinel.Options{
-		Mode: sentinel.ModeWrite, Scope: kube.Scope{Namespace: "ds"}, API: c.api, Rate: 100, ReadEvery: 200 * time.Millisecond,
+		Mode: sentinel.ModeWrite, Scope: kube.Scope{Namespace: "ds"}, API: c.api,
+		Rate: 100, ReadEvery: 200 * time.Millisecond,
 	})
 	p.until(t, 20, sentinel.Acknowledged, func(d datum) bool { return d.Instance == "pg-1" })
 	p.until(t, 1, sentinel.Read, func(d datum) bool { return d.Instance == "pg-2" && d.Complete && d.Elements != "" })

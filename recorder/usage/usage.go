@@ -110,8 +110,9 @@ func (s *sampler) round(ctx context.Context) {
 func (s *sampler) pods(ctx context.Context) ([]corev1.Pod, error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
+	query := url.Values{"labelSelector": {"cnpg.io/podRole=instance"}}
 	var list corev1.PodList
-	err := s.API.Get(ctx, s.Scope.Path("/api/v1", "pods"), url.Values{"labelSelector": {"cnpg.io/podRole=instance"}}, &list)
+	err := s.API.Get(ctx, s.Scope.Path("/api/v1", "pods"), query, &list)
 	return slices.DeleteFunc(list.Items, func(p corev1.Pod) bool { return !s.Scope.Has(ctx, p.Namespace) }), err
 }
 
