@@ -385,6 +385,7 @@ type replay struct {
 	ranks   *ranking             // nil: states keep path ids
 	mask    []bool               // by path id; nil: every path is kept
 	wanted  func(id uint32) bool // by object id; nil: every object is kept
+	roots   map[uint32]bool      // those of new objects that are wanted, path ids; nil: all
 	objects int                  // number of object ids
 	stamp   func(*record)        // called for every version that becomes live, if set
 	limit   uint64               // seq of the last event to apply; 0: all
@@ -534,7 +535,10 @@ func (p *replay) apply(r *record, payload []cursor, n int, wanted bool) error {
 	if r.fresh {
 		base = p.chain[r.root]
 	}
-	keep := wanted || r.fresh
+	if keep := wanted || r.fresh && (p.roots == nil || p.roots[r.root]); !keep {
+		r.ops, r.leaves = nil, nil
+		return skip(payload, n)
+	}
 	p.ops = p.ops[:0]
 	path := uint64(0)
 	for range n {
@@ -544,7 +548,7 @@ func (p *replay) apply(r *record, payload []cursor, n int, wanted bool) error {
 			return fmt.Errorf("%w: a change of path %d is of kind %d", ErrFormat, path, k)
 		}
 		o := op{path: uint32(path), new: value{kind: k}}
-		selected := keep && (p.mask == nil || p.mask[path])
+		selected := p.mask == nil || p.mask[path]
 		switch {
 		case k.isNumeric():
 			o.new.num = payload[colNum].varint()
@@ -570,10 +574,7 @@ func (p *replay) apply(r *record, payload []cursor, n int, wanted bool) error {
 			return payload[i].err
 		}
 	}
-	r.ops, r.leaves = p.ops, nil
-	if !keep {
-		return nil
-	}
+	r.ops = p.ops
 	if p.ranks != nil {
 		slices.SortFunc(p.ops, func(a, b op) int { return int(a.path) - int(b.path) })
 	}
@@ -589,6 +590,30 @@ func (p *replay) apply(r *record, payload []cursor, n int, wanted bool) error {
 		p.live[r.object] = r.leaves
 		if p.stamp != nil {
 			p.stamp(r)
+		}
+	}
+	return nil
+}
+
+// skip passes over n changes.
+func skip(payload []cursor, n int) error {
+	numbers, texts, size := 0, 0, 0
+	for _, k := range payload[colKind].take(n) {
+		if kind(k).isNumeric() {
+			numbers++
+		} else if kind(k).isBytes() {
+			texts++
+		}
+	}
+	payload[colPath].skipVarints(n)
+	payload[colNum].skipVarints(numbers)
+	for range texts {
+		size += int(min(payload[colLen].uvarint(), maxSection))
+	}
+	payload[colBytes].take(size)
+	for i := range payload {
+		if payload[i].err != nil {
+			return payload[i].err
 		}
 	}
 	return nil

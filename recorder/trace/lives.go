@@ -108,12 +108,23 @@ func (r *Reader) restore(p *replay, seq uint64, ids []uint32) error {
 		return err
 	}
 	plan := plan{from: make(map[uint32]uint64, len(ids)), reads: map[uint64]read{}}
+	roots := map[uint32]bool{} // path ids, by which new objects in a block lead from one to the next
+	kinds := map[uint32]bool{}
 	for _, id := range ids {
 		r.plan(plan, l, id, seq)
+		kinds[r.objects.entries[id].kind] = true
+	}
+	for kind := range kinds {
+		if root, known := r.ranks.child[rootStep(Modified, r.objects.kinds[kind].Resource)]; known {
+			roots[r.ranks.id[root]] = true
+		}
 	}
 	for _, at := range slices.Sorted(maps.Keys(plan.reads)) {
 		read := plan.reads[at]
-		p.limit = read.last
+		p.limit, p.roots = read.last, nowhere
+		if read.fresh {
+			p.roots = roots
+		}
 		p.wanted = func(id uint32) bool {
 			from, ok := plan.from[id]
 			return ok && from <= at
@@ -140,7 +151,10 @@ type plan struct {
 type read struct {
 	index uint32 // in Reader.blocks or Reader.states
 	last  uint64 // seq of the last event that is needed
+	fresh bool   // an object is new there
 }
+
+var nowhere = map[uint32]bool{}
 
 // plan adds what has to be read to know an object as it was after event seq.
 func (r *Reader) plan(plan plan, l *lives, id uint32, seq uint64) {
@@ -158,7 +172,8 @@ func (r *Reader) plan(plan plan, l *lives, id uint32, seq uint64) {
 			break
 		}
 		plan.from[id] = 2 * first
-		plan.reads[2*first] = read{t.block, max(plan.reads[2*first].last, min(last, seq))}
+		known := plan.reads[2*first]
+		plan.reads[2*first] = read{t.block, max(known.last, min(last, seq)), known.fresh || t.fresh}
 		if t.fresh && last <= seq {
 			return
 		}
@@ -167,7 +182,7 @@ func (r *Reader) plan(plan plan, l *lives, id uint32, seq uint64) {
 		index := states[len(states)-1]
 		at := 2*r.states[index].seq + 1
 		plan.from[id] = at
-		plan.reads[at] = read{index, seq}
+		plan.reads[at] = read{index, seq, true}
 	}
 }
 

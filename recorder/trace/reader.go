@@ -382,11 +382,15 @@ func (r *Reader) event(rec *record) (Event, error) {
 
 // root returns the rank of the root of the paths of an event.
 func (r *Reader) root(typ Type, resource Resource) (uint32, error) {
-	root, ok := r.ranks.child[pathKey{0, step{string(rootKey(typ, resource)), -1}}]
+	root, ok := r.ranks.child[rootStep(typ, resource)]
 	if !ok {
 		return 0, fmt.Errorf("%w: no paths are known for %s events of %q", ErrFormat, typ, resource)
 	}
 	return root, nil
+}
+
+func rootStep(typ Type, resource Resource) pathKey {
+	return pathKey{0, step{string(rootKey(typ, resource)), -1}}
 }
 
 func (r *Reader) versionOf(root uint32, leaves []leaf) (rv string, generation int64) {

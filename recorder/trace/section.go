@@ -110,6 +110,19 @@ func (c *cursor) varint() int64 {
 	return v
 }
 
+// skipVarints passes over n of them.
+func (c *cursor) skipVarints(n int) {
+	at := 0
+	for ; n > 0 && at < len(c.b); at++ {
+		if c.b[at] < 0x80 {
+			n--
+		}
+	}
+	if c.b = c.b[at:]; n > 0 {
+		c.fail()
+	}
+}
+
 func (c *cursor) take(n int) []byte {
 	if n < 0 || n > len(c.b) {
 		c.fail()
