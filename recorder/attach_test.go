@@ -804,7 +804,8 @@ func TestANamespaceWhoseLabelsCannotBeReadIsRecorded(t *testing.T) {
 	a := attachTo(t, s, e2e)
 	s.put(pods, "nowhere/a", nil)
 	a.sees("added pods/nowhere/a u101 at 101")
-	if want := "namespace nowhere is recorded, because its labels cannot be read"; !strings.Contains(a.stderr.String(), want) {
+	want := "namespace nowhere is recorded, because its labels cannot be read"
+	if !strings.Contains(a.stderr.String(), want) {
 		t.Errorf("nothing was said:\n%s", a.stderr)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hindsight-project/hindsight/recorder/kube"
 	"github.com/hindsight-project/hindsight/recorder/sentinel"
 	"github.com/hindsight-project/hindsight/recorder/sentinel/pgtest"
 	"github.com/hindsight-project/hindsight/recorder/source"
@@ -64,7 +65,8 @@ func run(
 	done := make(chan error, 1)
 	go func() {
 		done <- sentinel.Run(ctx, sentinel.Options{
-			Mode: sentinel.ModeWrite, URL: pgtest.URL(primary, standby), Namespace: "ds", Cluster: "pg", RunID: "loss",
+			Mode: sentinel.ModeWrite, URL: pgtest.URL(primary, standby), RunID: "loss",
+			Scope: kube.Scope{Namespace: "ds"}, Cluster: "pg",
 			Rate: 100, ReadEvery: 300 * time.Millisecond, Timeout: 2 * time.Second,
 			Sink: source.Sink{
 				Now: now,
