@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"unicode/utf8"
 
 	"github.com/klauspost/compress/zstd"
@@ -417,6 +418,10 @@ func (p *replay) run(b *block, visit func(*record) error) error {
 	return err
 }
 
+// payloads has the memory of payloads that were read: what a record has of them
+// is copied.
+var payloads = sync.Pool{New: func() any { return new([]byte) }}
+
 func (p *replay) decode(b *block, visit func(*record) error) error {
 	rawIndex, err := b.index.open()
 	if err != nil {
@@ -426,9 +431,14 @@ func (p *replay) decode(b *block, visit func(*record) error) error {
 	if err != nil {
 		return err
 	}
-	rawPayload, err := b.payload.openWith(decoder)
+	free := payloads.Get().(*[]byte)
+	defer payloads.Put(free)
+	rawPayload, err := b.payload.openWith(decoder, *free)
 	if err != nil {
 		return err
+	}
+	if len(rawPayload) > len(b.payload.stored) { // else it may be the file's own bytes
+		*free = rawPayload
 	}
 	c := cursor{b: rawIndex}
 	types, sources := readTable(&c), readTable(&c)

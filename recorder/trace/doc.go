@@ -9,6 +9,7 @@
 //	r, err := trace.Open("trace.db")
 //	for ev, err := range r.Events(0) { … }                   // every event, as it was recorded
 //	objects, err := r.StateAt(seq, nil)                      // all objects at one moment
+//	v, err := r.StateOf(seq, o)                              // one of them, by its few blocks
 //	err = r.Scan(trace.Selection{…}, func(c *trace.Change) error { … }) // only what is read, fast
 //
 // # What the format has to do

@@ -50,10 +50,11 @@ func cutSection(b []byte) (section, []byte, error) {
 }
 
 // open checks and decompresses a section that needs no dictionary.
-func (s section) open() ([]byte, error) { return s.openWith(sectionDecoder) }
+func (s section) open() ([]byte, error) { return s.openWith(sectionDecoder, nil) }
 
-// openWith checks and decompresses the section.
-func (s section) openWith(decoder *zstd.Decoder) ([]byte, error) {
+// openWith checks and decompresses the section, into the memory of free if that
+// is large enough.
+func (s section) openWith(decoder *zstd.Decoder, free []byte) ([]byte, error) {
 	if crc32.Checksum(s.stored, castagnoli) != s.crc {
 		return nil, fmt.Errorf("%w: the checksum of a section does not match: the file is damaged", ErrFormat)
 	}
@@ -67,7 +68,10 @@ func (s section) openWith(decoder *zstd.Decoder) ([]byte, error) {
 	if head.HasFCS && head.FrameContentSize != uint64(s.size) {
 		return nil, fmt.Errorf("%w: a section of %d bytes announces %d", ErrFormat, s.size, head.FrameContentSize)
 	}
-	raw, err := decoder.DecodeAll(s.stored, make([]byte, 0, min(s.size, 64*len(s.stored))))
+	if cap(free) < s.size {
+		free = make([]byte, 0, min(s.size, 64*len(s.stored)))
+	}
+	raw, err := decoder.DecodeAll(s.stored, free[:0])
 	if err != nil {
 		return nil, fmt.Errorf("%w: section: %v", ErrFormat, err)
 	}
