@@ -25,6 +25,7 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/hindsight-project/hindsight/cmd/lab/cluster"
+	"github.com/hindsight-project/hindsight/recorder/kube"
 	"github.com/hindsight-project/hindsight/recorder/watch"
 )
 
@@ -95,7 +96,7 @@ func newStage(ctx context.Context, o *Options, dir string, h *history) (s *stage
 	if err != nil {
 		return s, err
 	}
-	s.targets, _, err = watch.Resolve(d, watch.Selection{Namespace: h.namespace})
+	s.targets, _, err = watch.Resolve(d, watch.Selection{Scope: kube.Scope{Namespace: h.namespace}})
 	return s, err
 }
 
