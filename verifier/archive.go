@@ -26,10 +26,8 @@ type title struct{ view, entity string }
 // keptParts is how many parts are kept: findings come in the order of their entities.
 const keptParts = 8
 
-func newArchive(projected *views.Projection) *archive {
-	return &archive{
-		projected: projected, places: map[title]int{}, parts: map[string][]int{}, kept: map[int][]views.Document{},
-	}
+func newArchive() *archive {
+	return &archive{places: map[title]int{}, parts: map[string][]int{}, kept: map[int][]views.Document{}}
 }
 
 // enter notes what is in a part.

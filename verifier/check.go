@@ -175,10 +175,6 @@ func checkFile(ctx context.Context, t *verdict.Trace, o Options, set *policy.Set
 	}
 	run, certificate := r.Run(), r.Certificate()
 	t.Run, t.Certificate, t.Assumptions = &run, &certificate, assumptions(certificate)
-	projected, err := views.Read(r, slices.Concat(set.Views(), story.Views()))
-	if err != nil {
-		return err
-	}
 	told, demanded := story.New(run), demand{ids: slices.Concat(o.Only, o.Require)}
 	err = r.Scan(trace.Selection{Types: []trace.Type{trace.Mark}}, func(c *trace.Change) error {
 		if c.Type == trace.Mark {
@@ -190,7 +186,7 @@ func checkFile(ctx context.Context, t *verdict.Trace, o Options, set *policy.Set
 	if err != nil {
 		return err
 	}
-	judged, documents, err := judge(ctx, projected, set, told.Add)
+	judged, documents, err := judge(ctx, r, set, story.Views(), told.Add)
 	if err != nil {
 		return err
 	}
@@ -211,26 +207,47 @@ func checkFile(ctx context.Context, t *verdict.Trace, o Options, set *policy.Set
 }
 
 // judge asks the policies about the documents, one part of the trace at a time on
-// each processor. Whoever else is interested is shown each part.
+// each processor, beginning while the trace is read. Whoever else is interested is
+// shown each part, with more views. A part with findings is kept, so that they can be explained.
 func judge(
-	ctx context.Context, projected *views.Projection, set *policy.Set, show func([]views.Document),
+	ctx context.Context, r *trace.Reader, set *policy.Set, more []string, show func([]views.Document),
 ) (policy.Judgement, *archive, error) {
-	judging, documents := set.Begin(), newArchive(projected)
+	judging, documents := set.Begin(), newArchive()
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(runtime.GOMAXPROCS(0))
+	ask := func(part int, made []views.Document) (found bool, err error) {
+		documents.enter(part, made)
+		show(made)
+		docs := make([]policy.Document, len(made))
+		for i, d := range made {
+			docs[i] = policy.Document{View: d.View, Entity: d.Entity, Input: d.Content}
+		}
+		return judging.Add(ctx, part, docs)
+	}
+	projected, err := views.Follow(r, slices.Concat(set.Views(), more), func(p *views.Projection, part int, made []views.Document) error {
+		group.Go(func() error {
+			found, err := ask(part, made)
+			if err == nil && !found {
+				p.Release(part)
+			}
+			return err
+		})
+		return ctx.Err()
+	})
+	if err != nil {
+		return policy.Judgement{}, nil, errors.Join(err, group.Wait())
+	}
+	documents.projected = projected
 	for part := range projected.Parts() {
+		if projected.Told(part) {
+			continue
+		}
 		group.Go(func() error {
 			made, err := projected.Part(part)
-			if err != nil {
-				return err
+			if err == nil {
+				_, err = ask(part, made)
 			}
-			documents.enter(part, made)
-			show(made)
-			docs := make([]policy.Document, len(made))
-			for i, d := range made {
-				docs[i] = policy.Document{View: d.View, Entity: d.Entity, Input: d.Content}
-			}
-			return judging.Add(ctx, part, docs)
+			return err
 		})
 	}
 	if err := group.Wait(); err != nil {

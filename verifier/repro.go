@@ -47,11 +47,7 @@ func Repro(ctx context.Context, path string, o Options, id string, whole bool) (
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, r.Close()) }()
-	projected, err := views.Read(r, set.Views())
-	if err != nil {
-		return nil, err
-	}
-	judged, documents, err := judge(ctx, projected, set, func([]views.Document) {})
+	judged, documents, err := judge(ctx, r, set, nil, func([]views.Document) {})
 	if err != nil {
 		return nil, err
 	}

@@ -6,12 +6,12 @@ import (
 )
 
 // limitMemory sets from what size of the heap on garbage is collected more
-// eagerly: what short traces need at most, or a multiple of the longest file,
-// which is about what is kept of it while it is judged.
+// eagerly: what most traces need at most, or a multiple of the longest file, which
+// is about what its names and its verdicts take, and as much again.
 func limitMemory(paths []string) {
 	const (
 		least  = 200 << 20 // bytes
-		factor = 16        // measured: bytes kept per byte of a trace, and as much again
+		factor = 5
 	)
 	if os.Getenv("GOMEMLIMIT") != "" {
 		return

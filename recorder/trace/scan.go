@@ -82,6 +82,20 @@ func (r *Reader) Scan(sel Selection, visit func(*Change) error) error {
 	return nil
 }
 
+// Ends tells for each namespace the last event of an object in it.
+func (r *Reader) Ends() (map[string]uint64, error) {
+	last, err := r.lastEvents(r.blocks)
+	if err != nil {
+		return nil, err
+	}
+	ends := map[string]uint64{}
+	for id, seq := range last {
+		namespace := r.objects.kinds[r.objects.entries[id].kind].Namespace
+		ends[namespace] = max(ends[namespace], seq)
+	}
+	return ends, nil
+}
+
 // scan is one reading of a trace.
 type scan struct {
 	*Reader

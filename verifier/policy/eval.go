@@ -58,9 +58,10 @@ type Judging struct {
 func (s *Set) Begin() *Judging { return &Judging{set: s, said: map[*Policy][]said{}} }
 
 // Add asks every policy about the documents of a part. It may be called from
-// several goroutines; the result does not depend on which is quicker. The error is
-// that of a context that was cancelled; the failure of one policy is its verdict.
-func (j *Judging) Add(ctx context.Context, part int, docs []Document) error {
+// several goroutines; the result does not depend on which is quicker. It tells
+// whether there are findings. The error is that of a context that was cancelled; the
+// failure of one policy is its verdict.
+func (j *Judging) Add(ctx context.Context, part int, docs []Document) (found bool, err error) {
 	for _, p := range j.set.Policies {
 		var all []said
 		for i := range docs {
@@ -68,9 +69,10 @@ func (j *Judging) Add(ctx context.Context, part int, docs []Document) error {
 				continue
 			}
 			if err := ctx.Err(); err != nil {
-				return err
+				return false, err
 			}
 			all = append(all, said{part, i, docs[i].Entity, j.set.evaluate(ctx, p, &docs[i])})
+			found = found || len(all[len(all)-1].findings) > 0
 		}
 		if len(all) > 0 {
 			j.lock.Lock()
@@ -78,7 +80,7 @@ func (j *Judging) Add(ctx context.Context, part int, docs []Document) error {
 			j.lock.Unlock()
 		}
 	}
-	return nil
+	return found, nil
 }
 
 // End returns what all have said.
@@ -108,7 +110,10 @@ func (s *Set) Evaluate(ctx context.Context, docs []Document) (Judgement, error) 
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(runtime.GOMAXPROCS(0))
 	for i := range docs {
-		group.Go(func() error { return j.Add(ctx, i, docs[i:i+1]) })
+		group.Go(func() error {
+			_, err := j.Add(ctx, i, docs[i:i+1])
+			return err
+		})
 	}
 	if err := group.Wait(); err != nil {
 		return Judgement{}, err

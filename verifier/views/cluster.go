@@ -34,8 +34,10 @@ type cluster struct {
 	waitClaims []*waitClaim
 	sentinels  []sentinelEvent
 
-	making sync.Mutex
-	made   []volumeGroup // nil before they are asked for
+	making  sync.Mutex
+	made    []volumeGroup // nil before they are asked for
+	told    bool          // its documents were made while the trace was being read
+	outline *outline      // when the rest was let go
 }
 
 // groupKey is the volume group of a cluster: its role, and the tablespace of PG_TABLESPACE.

@@ -188,7 +188,7 @@ func (h *history) clusterDocument(k *cluster) clusterDocument {
 		Specs: []clusterSpec{}, Builds: append([]buildPoint{}, k.builds...), Spans: s.spans(),
 		Elections: s.elections(), Writers: h.writersOf(k),
 		Pods: []instanceLife{}, Claims: []claimLife{}, Operations: []groupGrowth{},
-		Reasons: s.reasons(), Events: len(h.signals) > 0, Nodes: len(h.nodes) > 0,
+		Reasons: s.reasons(), Events: h.told, Nodes: len(h.nodes) > 0,
 		Disruptions: append([]disruption{}, h.disruptionsOf(k)...), Gaps: h.gapsOf(k, s.until, "events", "nodes"),
 	}
 	for _, c := range k.changes {

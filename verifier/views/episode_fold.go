@@ -133,12 +133,15 @@ func (s *episodeFold) observe(h *history, c *trace.Change) {
 		s.observeBackup(h, c)
 	case "volumesnapshots":
 		s.observeSnapshot(h, c)
-	case "volumesnapshotclasses":
-		if s.classes == nil {
-			s.classes = map[*trace.Object]bool{}
-		}
-		s.classes[c.Object] = c.Type != trace.Deleted
 	}
+}
+
+// observeClass notes which VolumeSnapshotClasses exist at the end of the trace.
+func (s *episodeFold) observeClass(c *trace.Change) {
+	if s.classes == nil {
+		s.classes = map[*trace.Object]bool{}
+	}
+	s.classes[c.Object] = c.Type != trace.Deleted
 }
 
 func (s *episodeFold) of(k *cluster) *clusterFold {

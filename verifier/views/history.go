@@ -29,6 +29,9 @@ type history struct {
 	classes     map[string]storageClass // by name
 	sentinels   []sentinelEvent
 	strays      []sentinelEvent         // those of which the cluster is unknown
+	within      map[string][]int        // indices of clusters, by namespace
+	backedUp    map[string]bool         // namespaces with Backups or VolumeSnapshots
+	told        bool                    // whether the trace has Kubernetes Events
 	usages      map[string][]usageEvent // by namespace
 	patches     map[string][]patchEvent // by namespace
 	run         *runFold
@@ -164,10 +167,6 @@ func selection() trace.Selection {
 				{"status", "conditions", "*", "type"}, {"status", "conditions", "*", "status"},
 				{"status", "containerStatuses", "*", "restartCount"},
 			}},
-			{Resource: "nodes", Paths: [][]string{
-				{"spec", "unschedulable"},
-				{"status", "conditions", "*", "type"}, {"status", "conditions", "*", "status"},
-			}},
 			{Group: "coordination.k8s.io", Resource: "leases", Paths: [][]string{{"spec", "holderIdentity"}}},
 			{Group: "storage.k8s.io", Resource: "volumeattachments", Paths: [][]string{
 				{"spec", "source"}, {"spec", "nodeName"}, {"status", "attached"},
@@ -177,11 +176,15 @@ func selection() trace.Selection {
 	}
 }
 
-// fold reads the trace.
-func fold(r *trace.Reader) (*history, error) {
+// newHistory begins the history of a trace.
+func newHistory(r *trace.Reader) *history {
 	certificate := r.Certificate()
-	h := &history{
+	end := moment{Seq: certificate.Events, NS: certificate.Duration, NotBefore: certificate.Duration}
+	return &history{
 		start:        r.Run().Start,
+		end:          end,
+		within:       map[string][]int{},
+		backedUp:     map[string]bool{},
 		gaps:         gapsOf(certificate),
 		nodes:        map[string]*node{},
 		volumes:      map[string][]*volume{},
@@ -201,40 +204,42 @@ func fold(r *trace.Reader) (*history, error) {
 		run:          newRunFold(r),
 		backups:      newBackupFold(),
 	}
-	if err := r.Scan(selection(), h.observe); err != nil {
-		return nil, err
-	}
-	end := max(certificate.Duration, h.end.NS)
-	h.end = moment{Seq: max(certificate.Events, h.end.Seq), NS: end, NotBefore: end}
-	h.correctClock()
-	h.settle()
-	return h, nil
 }
 
-// settle prepares what all clusters share, so that from now on the history can be
-// read from several goroutines.
-func (h *history) settle() {
+// settle prepares what clusters share, so that the documents of some of them can be
+// made, from several goroutines if nothing is folded meanwhile.
+func (h *history) settle(clusters []*cluster) {
 	h.restarts = h.operatorDisruptions()
-	for _, k := range h.clusters {
+	for _, k := range clusters {
 		h.episodes.of(k)
 		for _, v := range k.volumes {
 			k.group(v.group)
 		}
+		h.correctClock(k)
 	}
-	for _, e := range h.sentinels {
-		if k := h.clusterAt(e); k != nil {
-			k.sentinels = append(k.sentinels, e)
-		} else {
-			h.strays = append(h.strays, e)
-		}
-	}
-	h.sentinels = nil
+	h.assignSentinels(clusters)
+	clear(h.waiting.standing)
 	for _, p := range h.waiting.order {
 		if n := len(p.points); n > 0 {
 			node := p.points[n-1].node
 			h.waiting.standing[node] = append(h.waiting.standing[node], p)
 		}
 	}
+}
+
+// assignSentinels gives clusters the events of their sentinels.
+func (h *history) assignSentinels(clusters []*cluster) {
+	wanted := map[*cluster]bool{}
+	for _, k := range clusters {
+		wanted[k] = true
+	}
+	h.sentinels = slices.DeleteFunc(h.sentinels, func(e sentinelEvent) bool {
+		k := h.clusterAt(e)
+		if wanted[k] {
+			k.sentinels = append(k.sentinels, e)
+		}
+		return wanted[k]
+	})
 }
 
 // gapsOf lists what the certificate says was not seen. A stream that was denied
@@ -254,10 +259,9 @@ func gapsOf(c trace.Certificate) []trace.GapCert {
 
 // observe folds one event.
 func (h *history) observe(c *trace.Change) error {
-	h.end = momentOf(c)
 	if v, known := h.volumeOf[c.Object]; known && c.Type == trace.Modified && c.Topics&topicBody == 0 {
 		if v != nil {
-			v.touches = append(v.touches, h.end)
+			v.touches = append(v.touches, momentOf(c))
 		}
 		return nil
 	}
@@ -281,7 +285,6 @@ func (h *history) observe(c *trace.Change) error {
 	case !c.Type.IsObject() || c.Object == nil:
 		return nil
 	}
-	h.created(c)
 	switch c.Object.Resource.Resource {
 	case "clusters":
 		h.observeCluster(c)
@@ -291,10 +294,8 @@ func (h *history) observe(c *trace.Change) error {
 		h.observePod(c)
 	case "events":
 		h.observeSignal(c)
-	case "nodes":
-		h.observeNode(c)
-	case "leases":
-		h.observeLease(c)
+	case "backups", "volumesnapshots":
+		h.backedUp[c.Object.Namespace] = true
 	case "storageclasses":
 		h.observeClass(c)
 	case "volumeattachments":
@@ -315,18 +316,16 @@ func (h *history) created(c *trace.Change) {
 	}
 }
 
-// correctClock moves what the operator's clock says onto the trace's clock, as
-// far as the objects created in the trace show their difference.
-func (h *history) correctClock() {
+// correctClock moves what the operator's clock says of a cluster onto the trace's
+// clock, as far as the objects created in the trace show their difference.
+func (h *history) correctClock(k *cluster) {
 	if h.ahead == nil {
 		return
 	}
-	for _, k := range h.clusters {
-		for _, g := range k.groups {
-			for i := range g.sizings {
-				if s := &g.sizings[i]; s.ActionAt != 0 {
-					s.ActionAt += *h.ahead
-				}
+	for _, g := range k.groups {
+		for i := range g.sizings {
+			if s := &g.sizings[i]; s.ActionAt != 0 {
+				s.ActionAt += *h.ahead
 			}
 		}
 	}
@@ -371,6 +370,7 @@ func (h *history) newCluster(namespace, name, uid string) *cluster {
 	}
 	h.identify(k, uid)
 	h.named[label] = append(h.named[label], k)
+	h.within[namespace] = append(h.within[namespace], len(h.clusters))
 	h.clusters = append(h.clusters, k)
 	return k
 }
@@ -532,7 +532,7 @@ func (h *history) updatePod(p *pod, c *trace.Change) {
 	if isLeaving(c) && p.left.isZero() {
 		p.left = m
 		if n := h.nodes[p.node]; n != nil {
-			p.cordoned = isOn(n.unschedulable)
+			p.cordoned = onAt(n.unschedulable, m)
 		}
 	}
 	if c.Type == trace.Deleted {
@@ -586,8 +586,6 @@ func appendNode(points []nodePoint, m moment, on bool) []nodePoint {
 	}
 	return points
 }
-
-func isOn(points []nodePoint) bool { return len(points) > 0 && points[len(points)-1].on }
 
 func (h *history) observeLease(c *trace.Change) {
 	if !strings.HasSuffix(c.Object.Name, leaseSuffix) {

@@ -245,13 +245,7 @@ func runDocuments(h *history) ([]Document, error) {
 		Attempts: append([]attempt{}, h.run.attempts...), Blocks: []runBlock{},
 	}
 	for _, k := range h.clusters {
-		last := runBuild{}
-		for _, b := range k.builds {
-			if b.Commit != last.Commit || b.Operator != last.Operator {
-				last = runBuild{b.moment, k.label, b.Commit, b.Operator}
-				d.Builds = append(d.Builds, last)
-			}
-		}
+		d.Builds = append(d.Builds, h.outlineOf(k).builds...)
 		first := len(d.Blocks)
 		for _, b := range h.run.written[k] {
 			if b.Before >= 0 {

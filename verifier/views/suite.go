@@ -121,28 +121,24 @@ func suiteDocuments(h *history) ([]Document, error) {
 		})
 	}
 	for _, k := range h.clusters {
-		for _, g := range h.outlinesOf(k) {
-			for _, v := range g.volumes {
-				s.Claims = append(s.Claims, h.claim(v, g.asksForGrowth()))
-			}
+		for _, c := range h.outlineOf(k).claims {
+			s.Claims = append(s.Claims, h.claim(c))
 		}
 	}
 	d, err := document("suite", "suite", s)
 	return []Document{d}, err
 }
 
-func (h *history) claim(v *volume, asked bool) suiteClaim {
-	out := suiteClaim{
-		moment: v.from, Namespace: v.namespace, Volume: v.name, Asked: asked, Class: v.class,
-		Expandable: expandableUnknown,
-	}
-	if class, known := h.classes[v.class]; known {
+// claim adds what the class of a claim says.
+func (h *history) claim(c claimOutline) suiteClaim {
+	out := c.suiteClaim
+	if class, known := h.classes[c.Class]; known {
 		out.ClassSeq, out.Expandable = class.seq, expandableNo
 		if class.expandable {
 			out.Expandable = expandableYes
 		}
 	}
-	if v.wasRaised() {
+	if c.raised {
 		out.Expandable = expandableYes // or the API server had refused
 	}
 	return out
@@ -175,7 +171,7 @@ func (h *history) shared() []disruption {
 	out := slices.Clone(h.restarts)
 	told := map[disruption]bool{}
 	for _, k := range h.clusters {
-		for _, d := range h.nodeDisruptions(k) {
+		for _, d := range h.outlineOf(k).nodes {
 			if !told[d] {
 				out = append(out, d)
 			}

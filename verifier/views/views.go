@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/hindsight-project/hindsight/recorder/trace"
 	"github.com/hindsight-project/hindsight/verifier/machine"
@@ -70,22 +71,42 @@ func Schema(view string) ([]byte, bool) {
 type Projection struct {
 	history *history
 	want    []string
+
+	lock     sync.Mutex
+	released []int // parts that may be let go
 }
 
-// Read reads the trace once. It fails when a wanted view is unknown or the trace
-// cannot be read.
-func Read(r *trace.Reader, want []string) (*Projection, error) {
+// Read reads the trace. It fails when a wanted view is unknown or the trace cannot
+// be read.
+func Read(r *trace.Reader, want []string) (*Projection, error) { return Follow(r, want, nil) }
+
+// Follow is Read that tells of each part as soon as nothing more can be learned of
+// it: it calls done, one part after the other, with the projection as it is so far.
+// What done, or whoever it tells, releases is let go.
+func Follow(
+	r *trace.Reader, want []string, done func(p *Projection, part int, documents []Document) error,
+) (*Projection, error) {
 	for _, view := range want {
 		if !slices.Contains(Names(), view) {
 			return nil, fmt.Errorf("there is no view %q (there are: %s)", view, strings.Join(Names(), ", "))
 		}
 	}
-	h, err := fold(r)
-	if err != nil {
+	p := &Projection{history: newHistory(r), want: slices.Compact(slices.Sorted(slices.Values(want)))}
+	if err := p.read(r, done); err != nil {
 		return nil, fmt.Errorf("project the trace: %w", err)
 	}
-	return &Projection{history: h, want: slices.Compact(slices.Sorted(slices.Values(want)))}, nil
+	return p, nil
 }
+
+// Release lets go of a part that done was told of: it cannot be made again.
+func (p *Projection) Release(part int) {
+	p.lock.Lock()
+	defer p.lock.Unlock()
+	p.released = append(p.released, part)
+}
+
+// Told reports whether done was told of a part.
+func (p *Projection) Told(part int) bool { return part > 0 && p.history.clusters[part-1].told }
 
 // Parts is the number of parts.
 func (p *Projection) Parts() int { return len(p.history.clusters) + 1 }

@@ -60,6 +60,7 @@ type waiting struct {
 	order         []*waitPod            // of appearance
 	standing      map[string][]*waitPod // by the node of their last version
 	watchedPods   map[string]bool       // by UID
+	gone          map[string]bool       // namespaces that were let go, of which pods are still here
 	claims        map[*trace.Object]*waitClaim
 	claimsNamed   map[string][]*waitClaim // by namespace/name, in order of appearance
 	attachments   map[*trace.Object]*waitAttachment
@@ -87,7 +88,7 @@ type waiting struct {
 func newWaiting(certificate trace.Certificate) *waiting {
 	w := &waiting{
 		pods: map[*trace.Object]*waitPod{}, claims: map[*trace.Object]*waitClaim{},
-		watchedPods: map[string]bool{}, claimsNamed: map[string][]*waitClaim{},
+		watchedPods: map[string]bool{}, gone: map[string]bool{}, claimsNamed: map[string][]*waitClaim{},
 		attached: map[string][]*waitAttachment{}, budgetsIn: map[string][]*waitBudget{},
 		lines: map[string][]waitLine{}, standing: map[string][]*waitPod{},
 		attachments: map[*trace.Object]*waitAttachment{}, clusters: map[*cluster]*waitCluster{},
@@ -104,7 +105,7 @@ func newWaiting(certificate trace.Certificate) *waiting {
 const drainSample trace.Type = "drain"
 
 // waitTypes are the types of events that the view reads, beside marks and logs.
-var waitTypes = []trace.Type{drainSample, trace.Stream}
+var waitTypes = []trace.Type{drainSample}
 
 // waitFields are what is read of objects, beside what other views read.
 func waitFields() []trace.Fields {
@@ -144,9 +145,6 @@ func (w *waiting) observe(h *history, c *trace.Change) {
 		return
 	case logLine:
 		w.observeLog(h, c)
-		return
-	case trace.Stream:
-		w.observeStream(c)
 		return
 	case trace.Mark:
 		w.observeMark(c)

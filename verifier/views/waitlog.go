@@ -48,7 +48,6 @@ var lineWords = append([]string{
 }, diskLines...)
 
 func (w *waiting) observeLog(h *history, c *trace.Change) {
-	w.logs = true
 	fields := c.State.At("fields")
 	text := strings.Join([]string{
 		c.State.At("msg").String(), fields.At("record", "message").String(), fields.At("error").String(),

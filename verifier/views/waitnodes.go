@@ -292,7 +292,10 @@ func (w *waits) addStay(row *nodeWait, s stay) {
 	}
 	r := remainsPod{
 		Namespace: s.namespace, Pod: s.name, Owner: s.owner, Own: s.cluster == w.cluster,
-		FromNS: from, UntilNS: until, Seq: evidence(s.from.Seq, s.left.Seq), Budgets: []refusance{},
+		FromNS: from, UntilNS: until, Seq: evidence(s.from.Seq), Budgets: []refusance{},
+	}
+	if w.has(s.left) {
+		r.Seq = evidence(s.from.Seq, s.left.Seq)
 	}
 	for _, b := range w.budgetsIn[s.namespace] {
 		if b.selector != nil && b.selector.Matches(s.labels) {
