@@ -184,7 +184,7 @@ func (r *Run) endRecording(ctx context.Context) error {
 	if r.recording == nil {
 		return nil
 	}
-	r.enter("recording", "ending it")
+	r.enter("recording", "the run is over")
 	path, err := r.recording.End(ctx)
 	r.result.Trace = path
 	return err
@@ -200,7 +200,11 @@ func (r *Run) carryOut(ctx context.Context) error {
 		{"trigger", r.trigger}, {"disruption", r.disrupt}, {"settle", r.settle},
 	} {
 		r.enter(phase.name, "")
-		if err := phase.do(ctx); err != nil {
+		err := phase.do(ctx)
+		if err != nil && ctx.Err() != nil {
+			return fmt.Errorf("interrupted in the phase %s", phase.name)
+		}
+		if err != nil {
 			return err
 		}
 	}

@@ -616,7 +616,7 @@ func TestWhatIsDeniedIsLeftOutAndCertified(t *testing.T) {
 		t.Errorf("got %+v", got)
 	}
 	got = a.stream("clusters.postgresql.cnpg.io")
-	if got.Proof != trace.ProofDenied || got.Reason != "not served by this API server" {
+	if got.Proof != trace.ProofDenied || got.Reason != "not served by this API server when the recording began" {
 		t.Errorf("got %+v", got)
 	}
 }

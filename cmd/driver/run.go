@@ -142,15 +142,15 @@ func (f *runFlags) run(cmd *cobra.Command, names []string) error {
 	ctx, stop := interruptible(cmd.Context())
 	defer stop()
 	progress := newProgress(cmd.ErrOrStderr())
-	if err := f.complete(ctx, progress); err != nil {
-		return err
-	}
 	all, err := known(f.scenarios)
 	if err != nil {
 		return err
 	}
 	chosen, err := choose(all, names)
 	if err != nil {
+		return err
+	}
+	if err := f.complete(ctx, progress); err != nil {
 		return err
 	}
 	runs, err := f.runs(chosen)

@@ -46,8 +46,9 @@ a node: PodDisruptionBudgets of all namespaces, and names, labels and owners of
 the foreign pods on a node while it is unschedulable. With -A it is all namespaces,
 with -l those that carry the labels when something in them is seen first, which are
 recorded to the end then; both need the right to read in all namespaces.
-What the API server denies is left out, and the certificate says so. Secrets are
-never recorded. Passwords in URLs and behind password=, private keys, JSON web
+What the API server denies, or does not serve when the recording begins (an operator
+that is installed later), is left out, and the certificate says so. Secrets are never
+recorded. Passwords in URLs and behind password=, private keys, JSON web
 tokens, and environment variables that sound like secrets are replaced by
 [redacted] wherever they stand; --redact does the same with more, by a path such
 as pods:spec.containers[*].env[*].value or *:metadata.annotations[example.com/*],
