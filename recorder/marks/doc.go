@@ -35,7 +35,9 @@
 //	run-start, run-end                  the suite or driver as a whole
 //	scenario          begin, end        scenario: its name, topology: T1, T2 or T3
 //	spec              begin, retry, end one spec of a suite, see below
-//	disruption-start, disruption-end    something is done to the cluster from outside; note says what
+//	disruption-start, disruption-end    something is done to the cluster from outside; note says what;
+//	                                    end: outcome: failed when it was not seen to be over
+//	disruption-injected                 it is done, and its end is waited for
 //	cluster-healthy                     the driver saw the cluster healthy
 //	fill-start, fill-end                data is written until a disk is as full as the test needs
 //	growth-requested, growth-complete   the driver asked for, or saw the end of, an expansion

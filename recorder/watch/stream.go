@@ -316,13 +316,26 @@ func (s *Stream) beginList(ctx context.Context, opts *metav1.ListOptions) error 
 	return nil
 }
 
+// eventsTimeout is how long a watch of Events may stay open. The API server does not
+// cache them and sends no bookmarks: where it closes the watch of a quiet namespace,
+// as it does after some minutes, the way back may be compacted away.
+const eventsTimeout = 24 * time.Hour
+
+// patient lets the watch of Events stay open.
+func patient(t Target, opts metav1.ListOptions) metav1.ListOptions {
+	if t.Resource.Resource == "events" {
+		opts.TimeoutSeconds = new(int64(eventsTimeout / time.Second))
+	}
+	return opts
+}
+
 // WatchWithContext implements cache.WatcherWithContext.
 func (l *lister) WatchWithContext(ctx context.Context, opts metav1.ListOptions) (watch.Interface, error) {
 	s := l.s
 	if err := s.noteOutage(); err != nil {
 		return nil, err
 	}
-	f, err := s.hub.Client.watch(ctx, s.target, opts)
+	f, err := s.hub.Client.watch(ctx, s.target, patient(s.target, opts))
 	if err != nil {
 		if ctx.Err() == nil {
 			s.failed(err)

@@ -32,6 +32,7 @@ const (
 // The phases of marks that say where a disruption begins and ends.
 const (
 	markBegin = "disruption-start"
+	markDone  = "disruption-injected"
 	markEnd   = "disruption-end"
 )
 
@@ -220,13 +221,30 @@ func (h *history) markedDisruptions(k *cluster) []disruption {
 		if m.phase != markBegin {
 			continue
 		}
-		var end moment
-		for _, later := range h.marks[i+1:] {
-			if later.phase == markEnd {
-				end = earliest(end, later.moment)
-			}
-		}
-		out = append(out, disruption{Kind: markedDisruption, Subject: k.name, Begin: m.moment}.ended(end))
+		out = append(out, disruption{Kind: markedDisruption, Subject: k.name, Begin: m.moment}.ended(endOf(h.marks[i+1:])))
 	}
 	return out
+}
+
+// endOf is when a disruption was over, by the marks after its begin. That an end did
+// not come is the cluster's doing: what was done was over when it had been done.
+func endOf(later []mark) moment {
+	var end, done, givenUp moment
+	for _, m := range later {
+		switch {
+		case m.phase == markDone:
+			done = earliest(done, m.moment)
+		case m.phase == markEnd && m.failed:
+			givenUp = earliest(givenUp, m.moment)
+		case m.phase == markEnd:
+			end = earliest(end, m.moment)
+		}
+	}
+	switch {
+	case !end.isZero() || givenUp.isZero():
+		return end
+	case done.isZero():
+		return givenUp
+	}
+	return done
 }

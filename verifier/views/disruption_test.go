@@ -114,6 +114,15 @@ func TestDisruptions(t *testing.T) {
 			s.say(30, trace.Mark, object{"phase": "disruption-start"}).
 				say(40, trace.Mark, object{"phase": "disruption-end"})
 		}, []string{"mark pg 30s true 40s false"}},
+		{"the driver waits for an end that does not come", func(s *story) {
+			s.say(30, trace.Mark, object{"phase": "disruption-start"}).
+				say(31, trace.Mark, object{"phase": "disruption-injected"}).
+				say(90, trace.Mark, object{"phase": "disruption-end", "outcome": "failed"})
+		}, []string{"mark pg 30s true 31s false"}},
+		{"the driver does not say when it had done what failed", func(s *story) {
+			s.say(30, trace.Mark, object{"phase": "disruption-start"}).
+				say(90, trace.Mark, object{"phase": "disruption-end", "outcome": "failed"})
+		}, []string{"mark pg 30s true 90s false"}},
 		{"the driver says so in vain", func(s *story) {
 			s.say(30, trace.Mark, object{"phase": "disruption-start"})
 		}, []string{"mark pg 30s false 0 false"}},

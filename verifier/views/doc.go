@@ -82,7 +82,8 @@
 // deleted or restarted or the holder of its lease changed (until one is at work
 // again), a node with a pod of the cluster made unschedulable or not ready (until
 // undone). Marks with the phases disruption-start and disruption-end count as
-// well when the trace has one cluster only.
+// well when the trace has one cluster only; an end with the outcome failed did not
+// come, and what was done was over with the mark disruption-injected.
 //
 // # Waits
 //

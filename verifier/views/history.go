@@ -114,7 +114,8 @@ type attachmentPoint struct {
 
 type mark struct {
 	moment
-	phase string
+	phase  string
+	failed bool
 }
 
 const (
@@ -272,7 +273,9 @@ func (h *history) observe(c *trace.Change) error {
 	switch {
 	case c.Type == trace.Mark:
 		h.observeSpec(c)
-		h.marks = append(h.marks, mark{momentOf(c), c.State.At("phase").String()})
+		h.marks = append(h.marks, mark{
+			momentOf(c), c.State.At("phase").String(), c.State.At("outcome").String() == "failed",
+		})
 		return nil
 	case slices.Contains(sentinelTypes, c.Type):
 		return h.observeSentinel(c)

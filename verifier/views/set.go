@@ -28,6 +28,7 @@ type setDocument struct {
 	Duplicated    elementGroup   `json:"duplicated"`
 	Lost          []lostGroup    `json:"lost"`
 	Interruptions []interruption `json:"interruptions"`
+	Deleted       moment         `json:"deleted"`
 }
 
 // elementGroup is a set of elements with the events that bear witness to it.
@@ -165,7 +166,7 @@ func (w workload) document() setDocument {
 	}
 	l := w.ledger()
 	if w.cluster != nil {
-		d.Namespace, d.Cluster = w.cluster.namespace, w.cluster.name
+		d.Namespace, d.Cluster, d.Deleted = w.cluster.namespace, w.cluster.name, w.cluster.left
 		d.Synchronous = w.cluster.synchronousThroughout(w.events)
 		d.Interruptions = append(d.Interruptions, w.interruptions(l)...)
 	}

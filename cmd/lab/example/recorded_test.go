@@ -88,7 +88,8 @@ func said(t *testing.T, path string) []string {
 		if err := json.Unmarshal(e.Data, &m); err != nil {
 			t.Fatal(err)
 		}
-		found[strings.Join(strings.Fields(strings.Join([]string{m.Phase, m.Spec, m.Note, m.Side, m.Outcome}, " ")), " ")] = true
+		line := strings.Join([]string{m.Phase, m.Spec, m.Note, m.Side, m.Outcome}, " ")
+		found[strings.Join(strings.Fields(line), " ")] = true
 	}
 	return slices.Sorted(maps.Keys(found))
 }

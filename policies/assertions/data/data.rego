@@ -38,6 +38,7 @@
 #       row: Data correctness
 package assertions.data
 
+import data.lib.elements
 import data.lib.episodes
 
 _judged if episodes.judged(input, data.params.episode.teardown_ns)
@@ -107,7 +108,7 @@ unknown contains object.union(_span, {"reason": "no_read", "seq": {input.begin.s
 unknown contains object.union(_span, {"reason": "never_read", "seq": {seq, input.horizon.seq}}) if {
 	some workload in _workloads
 	workload.read_after_seq != 0
-	some seq in workload.unread.seq
+	some seq in elements.unread(input, workload)
 }
 
 unknown contains object.union(_span, {"reason": "standby_unknown", "seq": group.seq}) if {

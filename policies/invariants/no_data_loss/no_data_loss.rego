@@ -10,7 +10,9 @@
 #   had before it. After a restart, a drain or a switchover all are owed.
 #
 #   It is exercised by a write before, and a complete read after, a disruption or an
-#   expansion. A cluster that no sentinel watched cannot be judged.
+#   expansion. A cluster that no sentinel watched cannot be judged. What was written
+#   after all of them and went with its cluster before it could be read is owed to
+#   nobody.
 # entrypoint: true
 # scope: package
 # schemas:
@@ -85,9 +87,25 @@ unknown contains {"reason": "no_read", "seq": {input.until_seq}} if {
 	input.reads == 0
 }
 
+# The pods of a cluster that is deleted may be received to go a little before it.
+_over(interruption, _) if interruption.begin.ns >= input.deleted.ns - data.params.time.order_skew_ns
+
+_over(interruption, seq) if {
+	interruption.ended
+	interruption.end.seq < seq
+}
+
+_went_with_the_cluster(seq) if {
+	input.deleted.seq > 0
+	every interruption in input.interruptions {
+		_over(interruption, seq)
+	}
+}
+
 unknown contains {"reason": "never_read", "seq": {seq, input.until_seq}} if {
 	input.reads > 0
 	some seq in input.never_read.seq
+	not _went_with_the_cluster(seq)
 }
 
 unknown contains {"reason": "standby_unknown", "seq": group.seq} if {

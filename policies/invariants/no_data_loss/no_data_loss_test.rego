@@ -31,6 +31,7 @@ _set(changes) := object.union(
 		"attempted": 100, "acknowledged": 100, "reads": 1, "last_read_seq": 60, "last_read_ns": 60,
 		"until_seq": 99, "until_ns": 99, "stable": _group("1-100", 100, []), "recovered": _none, "never_read": _none,
 		"unexpected": _none, "duplicated": _none, "lost": [], "interruptions": [_interruption({})],
+		"deleted": fixture.never,
 	},
 	changes,
 )
@@ -103,6 +104,38 @@ test_sets[name] if {
 		},
 		"nothing was read after": {
 			"change": {"interruptions": [_interruption({"read_after_seq": 0})]}, "want": _vacuous,
+		},
+	}
+	_judge(_set(case.change)) == case.want
+}
+
+_deleted := fixture.moment(90, 90)
+
+_last(seq) := {"deleted": _deleted, "never_read": _group("99-100", 2, [seq])}
+
+_teardown(begin) := _interruption({"begin": begin, "ended": false, "end": fixture.never, "read_after_seq": 0})
+
+# What is written last is deleted with the cluster before anybody reads it.
+test_what_goes_with_the_cluster[name] if {
+	some name, case in {
+		"written after all": {"change": _last(70), "want": _held},
+		"written just after": {"change": _last(41), "want": _held},
+		"written just before the end of a disruption": {
+			"change": _last(40), "want": _doubt(_held, "never_read", {40, 99}),
+		},
+		"its pods go, at the limit": {
+			"change": object.union(_last(70), {"interruptions": [
+				_interruption({}),
+				_teardown(fixture.moment(89, 88)),
+			]}),
+			"want": _held,
+		},
+		"a pod went before that": {
+			"change": object.union(_last(70), {"interruptions": [
+				_interruption({}),
+				_teardown(object.union(fixture.moment(80, 0), {"ns": (88 * fixture.second) - 1})),
+			]}),
+			"want": _doubt(_held, "never_read", {70, 99}),
 		},
 	}
 	_judge(_set(case.change)) == case.want

@@ -37,16 +37,32 @@ violations(episode) := ({{
 }
 
 # METADATA
+# description: |
+#   The evidence of elements that were acknowledged and never read again. Those that
+#   were written after the episode and went with their cluster are owed to nobody.
+unread(episode, workload) := {seq |
+	some seq in workload.unread.seq
+	not _went_with_the_cluster(episode, seq)
+}
+
+_went_with_the_cluster(episode, seq) if {
+	episode.horizon_by == "deleted"
+	episode.ended
+	episode.end.seq < seq
+}
+
+# METADATA
 # description: The rows of unknown.
 doubts(episode) := (({{"reason": "no_sentinel", "seq": {episode.begin.seq, episode.horizon.seq}} |
 	not episode.sentinel
 } | {{"reason": "no_read", "seq": {episode.end.seq, episode.horizon.seq} - {0}} |
 	episode.sentinel
 	sum([workload.read_after_seq | some workload in episode.workloads]) == 0
-}) | {{"reason": "never_read", "seq": {seq | some seq in workload.unread.seq}} |
+}) | {{"reason": "never_read", "seq": seq} |
 	some workload in episode.workloads
 	workload.read_after_seq > 0
-	workload.unread.count > 0
+	seq := unread(episode, workload)
+	count(seq) > 0
 }) | {{"reason": "standby_unknown", "seq": {seq | some seq in group.seq}} |
 	some workload in episode.workloads
 	some group in workload.lost

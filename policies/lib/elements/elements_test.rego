@@ -84,3 +84,17 @@ test_reads[name] if {
 	}
 	elements.doubts(case.document) == case.want
 }
+
+# What is written last is deleted with the cluster before anybody reads it.
+test_what_goes_with_the_cluster[name] if {
+	some name, case in {
+		"written after the episode": {"end": 94, "ended": true, "by": "deleted", "want": set()},
+		"written just before its end": {"end": 95, "ended": true, "by": "deleted", "want": {95}},
+		"written during it": {"end": 0, "ended": false, "by": "deleted", "want": {95}},
+		"the cluster stays": {"end": 94, "ended": true, "by": "trace_end", "want": {95}},
+	}
+	episode := object.union(_episode({}), {
+		"end": {"seq": case.end, "ns": 0, "not_before_ns": 0}, "ended": case.ended, "horizon_by": case.by,
+	})
+	elements.unread(episode, {"unread": {"seq": [95]}}) == case.want
+}

@@ -255,11 +255,26 @@ _marks(uid) := {row |
 	some event in input.events
 	event.type == "mark"
 	event.data.phase == "disruption-start"
-	ends := [later |
-		some later in input.events
-		later.type == "mark"
-		later.data.phase == "disruption-end"
-		later.seq > event.seq
-	]
-	row := _row("mark", _clusters[uid][0].name, objects.moment(event), objects.first(ends))
+	row := _row("mark", _clusters[uid][0].name, objects.moment(event), objects.first(_over(event)))
 }
+
+_later(begin, phase) := [event |
+	some event in input.events
+	event.type == "mark"
+	event.data.phase == phase
+	event.seq > begin.seq
+]
+
+# An end that did not come is the cluster's doing: what was done was over when it
+# had been done.
+_over(begin) := ends if {
+	ends := [end |
+		some end in _later(begin, "disruption-end")
+		object.get(end.data, "outcome", "") != "failed"
+	]
+	count(ends) > 0
+} else := done if {
+	count(_later(begin, "disruption-end")) > 0
+	done := _later(begin, "disruption-injected")
+	count(done) > 0
+} else := _later(begin, "disruption-end")
