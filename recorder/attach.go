@@ -251,6 +251,7 @@ func (a *attachment) record(resumed bool) (cert trace.Certificate, err error) {
 	r := a.rec
 	hub := &watch.Hub{
 		Client: a.client, Scope: a.scope, Emit: r.emit, Now: r.now, NextGap: r.nextGap, Notify: r.show.notify,
+		Quiet: a.o.quiet,
 	}
 	streams := make([]*watch.Stream, len(a.targets))
 	for i, t := range a.targets {

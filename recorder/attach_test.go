@@ -660,6 +660,22 @@ func TestWhereForeignBudgetsAreDeniedThoseOfTheNamespaceAreRecorded(t *testing.T
 	same(t, got, []string{" " + trace.ProofDenied, "ds " + trace.ProofComplete})
 }
 
+// API servers send no bookmarks of Events. In a namespace in which nothing happens the
+// version of the last one is forgotten while the watch is open.
+func TestAQuietStreamIsNotForgotten(t *testing.T) {
+	s := newAPIServer(t)
+	s.mute = true
+	s.put(pods, "ds/a", nil)
+	a := attachTo(t, s, func(o *Options) { o.quiet = 100 * time.Millisecond })
+	a.sees("stream pods/ds watching")
+	present := s.put("v1/nodes", "n", nil)
+	a.sees("bookmark pods/ds " + present)
+	s.compact()
+	if got := a.end("pods"); got.Proof != trace.ProofComplete || got.Gaps != 0 {
+		t.Errorf("got %+v", got)
+	}
+}
+
 func TestWhereEverythingIsDeniedThereIsNothingToRecord(t *testing.T) {
 	s := newAPIServer(t)
 	for path := range s.kinds {

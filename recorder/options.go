@@ -88,6 +88,7 @@ type Options struct {
 
 	runID string // of a new trace
 	start time.Time
+	quiet time.Duration // watch.Hub.Quiet; 0: the default
 
 	// Abort, when it is done, ends everything at once: nothing more is recorded,
 	// the file stays readable and can be resumed. nil: never.

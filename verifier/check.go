@@ -224,7 +224,7 @@ func judge(
 		}
 		return judging.Add(ctx, part, docs)
 	}
-	projected, err := views.Follow(r, slices.Concat(set.Views(), more), func(p *views.Projection, part int, made []views.Document) error {
+	early := func(p *views.Projection, part int, made []views.Document) error {
 		group.Go(func() error {
 			found, err := ask(part, made)
 			if err == nil && !found {
@@ -233,7 +233,8 @@ func judge(
 			return err
 		})
 		return ctx.Err()
-	})
+	}
+	projected, err := views.Follow(r, slices.Concat(set.Views(), more), early)
 	if err != nil {
 		return policy.Judgement{}, nil, errors.Join(err, group.Wait())
 	}

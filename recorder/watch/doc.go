@@ -11,6 +11,7 @@
 //	ADDED, MODIFIED       "added" or "modified", whichever it is for us
 //	DELETED               "deleted", with the last state as the server sent it
 //	BOOKMARK              "bookmark": nothing is missing up to its resourceVersion
+//	a watch that is quiet "bookmark", too: it stayed open for a while past a list
 //	watch open            stream record "watching"
 //	watch ended           stream record "broken", with the reason, then "reopened"
 //	                      with the time without a watch

@@ -31,6 +31,10 @@ type Hub struct {
 	// Scope is which namespaces are recorded of Targets that are Scoped.
 	Scope kube.Scope
 
+	// Quiet is after how long without a word a stream asks how far history has
+	// come; 0: DefaultQuiet.
+	Quiet time.Duration
+
 	// Emit takes the next event of a stream. It blocks while the recording
 	// cannot keep up; an error means that the recording has failed.
 	Emit func(trace.Event) error
@@ -72,6 +76,7 @@ type Stream struct {
 	standIn     bool          // the list under way stands in for one: Replace does nothing
 	listedAt    time.Duration // when the list under way was asked for
 	opened      bool          // a watch was open
+	watches     int           // that were opened
 	watched     bool          // a watch was open ever, by us or by a recorder before us
 	outage      *outage       // set while there is no watch
 	backlog     *backlog      // set until a watch opened anew is current
@@ -187,7 +192,11 @@ func (s *Stream) Run(ctx context.Context) {
 	reflector := cache.NewReflectorWithOptions(&lister{s, cancel}, nil, &store{s}, cache.ReflectorOptions{
 		Name: s.target.String(), TypeDescription: s.target.String(), Logger: &logger, Backoff: &backoff,
 	})
+	var keeping sync.WaitGroup
+	keeping.Go(func() { s.keepCurrent(ctx) })
 	reflector.RunWithContext(ctx)
+	cancel()
+	keeping.Wait()
 }
 
 // lister is the stream as the reflector's source.
@@ -316,26 +325,13 @@ func (s *Stream) beginList(ctx context.Context, opts *metav1.ListOptions) error 
 	return nil
 }
 
-// eventsTimeout is how long a watch of Events may stay open. The API server does not
-// cache them and sends no bookmarks: where it closes the watch of a quiet namespace,
-// as it does after some minutes, the way back may be compacted away.
-const eventsTimeout = 24 * time.Hour
-
-// patient lets the watch of Events stay open.
-func patient(t Target, opts metav1.ListOptions) metav1.ListOptions {
-	if t.Resource.Resource == "events" {
-		opts.TimeoutSeconds = new(int64(eventsTimeout / time.Second))
-	}
-	return opts
-}
-
 // WatchWithContext implements cache.WatcherWithContext.
 func (l *lister) WatchWithContext(ctx context.Context, opts metav1.ListOptions) (watch.Interface, error) {
 	s := l.s
 	if err := s.noteOutage(); err != nil {
 		return nil, err
 	}
-	f, err := s.hub.Client.watch(ctx, s.target, patient(s.target, opts))
+	f, err := s.hub.Client.watch(ctx, s.target, opts)
 	if err != nil {
 		if ctx.Err() == nil {
 			s.failed(err)
@@ -392,6 +388,7 @@ func (s *Stream) watching(rv string) error {
 		}
 	}
 	s.outage, s.denied, s.opened, s.watched = nil, "", true, true
+	s.watches++
 	s.setReady()
 	return s.emitRecord(trace.Stream, now, record)
 }
@@ -579,19 +576,24 @@ func (s *store) Bookmark(rv string) error { return s.bookmark(rv) }
 func (s *Stream) bookmark(rv string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return s.current(rv, s.hub.Now())
+}
+
+// current notes that nothing was missing up to rv at some moment.
+func (s *Stream) current(rv string, at time.Duration) error {
+	at = max(at, s.contact)
 	if rv == s.rv {
-		s.advance(rv, s.hub.Now())
+		s.advance(rv, at)
 		return nil
 	}
-	now := s.hub.Now()
 	data := fmt.Appendf(nil, `{"apiVersion":%q,"kind":%q,"metadata":{"resourceVersion":%q}}`,
 		s.target.APIVersion(), s.target.Kind, rv)
-	e := s.event(trace.Bookmark, now, s.notBefore(rv, now), data)
+	e := s.event(trace.Bookmark, s.hub.Now(), s.notBefore(rv, at), data)
 	e.ResourceVersion = rv
 	if err := s.hub.Emit(e); err != nil {
 		return err
 	}
-	s.advance(rv, now)
+	s.advance(rv, at)
 	if s.backlog != nil && s.backlog.until == "" {
 		s.backlog = nil
 	}
