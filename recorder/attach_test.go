@@ -77,7 +77,7 @@ func (o *output) String() string {
 func attachTo(t testing.TB, server *apiServer, change ...func(*Options)) *attached {
 	t.Helper()
 	a := begin(t, server, change...)
-	a.until("recording", func() bool { return strings.Contains(a.stderr.String(), "recording ") })
+	a.until("recording", func() bool { return strings.Contains(a.stderr.String(), " streams into ") })
 	return a
 }
 
@@ -616,7 +616,7 @@ func TestWhatIsDeniedIsLeftOutAndCertified(t *testing.T) {
 		t.Errorf("got %+v", got)
 	}
 	got = a.stream("clusters.postgresql.cnpg.io")
-	if got.Proof != trace.ProofDenied || got.Reason != "not served by this API server when the recording began" {
+	if got.Proof != trace.ProofDenied || got.Reason != "not served by this API server at the start" {
 		t.Errorf("got %+v", got)
 	}
 }

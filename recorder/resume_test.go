@@ -167,7 +167,7 @@ func TestKilledAtAnyMoment(t *testing.T) {
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
-		for deadline := time.Now().Add(20 * time.Second); !strings.Contains(out.String(), "recording "); {
+		for deadline := time.Now().Add(20 * time.Second); !strings.Contains(out.String(), " streams into "); {
 			if time.Now().After(deadline) {
 				t.Fatalf("round %d: not recording\n%s", round, out)
 			}

@@ -222,7 +222,7 @@ func (c *catalogue) find(group, version, resource string) (*servedResource, stri
 	if best == nil && c.broken[group] != "" {
 		return nil, "the API server cannot say whether it is served: " + c.broken[group]
 	}
-	return best, "not served by this API server when the recording began"
+	return best, "not served by this API server at the start"
 }
 
 // parse finds what a --resource argument names.
