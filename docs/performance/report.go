@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -29,15 +31,19 @@ func (b *bench) report() error {
 	if out == "" {
 		out = "docs"
 	}
-	quotients, err := json.MarshalIndent(measuredRatios(b.r), "", "  ")
-	if err != nil {
-		return err
+	files := map[string]string{
+		filepath.Join(out, "performance.md"): page,
+		filepath.Join(out, "capacity.md"):    capacity,
 	}
-	for path, text := range map[string]string{
-		filepath.Join(out, "performance.md"):             page,
-		filepath.Join(out, "capacity.md"):                capacity,
-		filepath.Join(out, "performance", "ratios.json"): string(quotients) + "\n",
-	} {
+	quotients := measuredRatios(b.r)
+	if !slices.ContainsFunc(slices.Collect(maps.Values(quotients)), math.IsNaN) { // else the old ones stay
+		text, err := json.MarshalIndent(quotients, "", "  ")
+		if err != nil {
+			return err
+		}
+		files[filepath.Join(out, "performance", "ratios.json")] = string(text) + "\n"
+	}
+	for path, text := range files {
 		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte(text), 0o644)); err != nil {
 			return err
 		}
