@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/hindsight-project/hindsight/recorder/trace"
+	"github.com/hindsight-project/hindsight/recorder/watchlog/watchlogtest"
 	"github.com/hindsight-project/hindsight/verifier/evidence"
 	"github.com/hindsight-project/hindsight/verifier/verdict"
 )
@@ -44,16 +45,7 @@ func write(t *testing.T, list ...trace.Event) *trace.Reader {
 	if _, err := w.Seal("done"); err != nil {
 		t.Fatal(err)
 	}
-	r, err := trace.Open(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := r.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return r
+	return watchlogtest.Open(t, file)
 }
 
 // version is an event about the object x of a resource; body is the rest of its JSON.
