@@ -128,12 +128,28 @@ func (d *dictionary) load(first uint32, raw []byte) error {
 // in canonical order. A state sorted by rank renders to canonical JSON in one
 // walk, and what lies below a path is one contiguous range.
 type ranking struct {
-	rank   []uint32 // by path id
-	id     []uint32 // by rank
-	parent []uint32 // by rank, as a rank
-	end    []uint32 // by rank: one past the last rank below
-	step   []step   // by rank
-	child  map[pathKey]uint32
+	rank   []uint32            // by path id
+	id     []uint32            // by rank
+	parent []uint32            // by rank, as a rank
+	end    []uint32            // by rank: one past the last rank below
+	step   []step              // by rank
+	child  []map[string]uint32 // by rank: the ranks below by key; nil where there is none
+}
+
+// under returns the rank of a key below the path of this rank.
+func (k *ranking) under(at uint32, key string) (uint32, bool) {
+	found, ok := k.child[at][key]
+	return found, ok
+}
+
+// element returns the rank of an index below the path of this rank.
+func (k *ranking) element(at uint32, index int32) (uint32, bool) {
+	for c := at + 1; c < k.end[at]; c = k.end[c] {
+		if k.step[c].index == index {
+			return c, true
+		}
+	}
+	return 0, false
 }
 
 // rank computes the order. It fails where paths are nested too deeply to be
@@ -142,7 +158,7 @@ func (d *dictionary) rank() (*ranking, error) {
 	n := len(d.entries)
 	k := &ranking{
 		rank: make([]uint32, n), id: make([]uint32, n), parent: make([]uint32, n), end: make([]uint32, n),
-		step: make([]step, n), child: make(map[pathKey]uint32, n),
+		step: make([]step, n), child: make([]map[string]uint32, n),
 	}
 	// Children lists: the ids sorted by parent, then canonically.
 	ids := make([]uint32, n-1)
@@ -172,7 +188,12 @@ func (d *dictionary) rank() (*ranking, error) {
 		at := next
 		next++
 		k.rank[id], k.id[at], k.parent[at], k.step[at] = at, id, parent, d.entries[id].step
-		k.child[pathKey{parent, d.entries[id].step}] = at
+		if s := k.step[at]; at > 0 && s.index < 0 {
+			if k.child[parent] == nil {
+				k.child[parent] = map[string]uint32{}
+			}
+			k.child[parent][s.key] = at
+		}
 		for _, c := range ids[first[id]:first[id+1]] {
 			if err := walk(c, at, depth+1); err != nil {
 				return err

@@ -115,7 +115,7 @@ func (r *Reader) restore(p *replay, seq uint64, ids []uint32) error {
 		kinds[r.objects.entries[id].kind] = true
 	}
 	for kind := range kinds {
-		if root, known := r.ranks.child[rootStep(Modified, r.objects.kinds[kind].Resource)]; known {
+		if root, known := r.ranks.under(0, string(rootKey(Modified, r.objects.kinds[kind].Resource))); known {
 			roots[r.ranks.id[root]] = true
 		}
 	}

@@ -382,21 +382,17 @@ func (r *Reader) event(rec *record) (Event, error) {
 
 // root returns the rank of the root of the paths of an event.
 func (r *Reader) root(typ Type, resource Resource) (uint32, error) {
-	root, ok := r.ranks.child[rootStep(typ, resource)]
+	root, ok := r.ranks.under(0, string(rootKey(typ, resource)))
 	if !ok {
 		return 0, fmt.Errorf("%w: no paths are known for %s events of %q", ErrFormat, typ, resource)
 	}
 	return root, nil
 }
 
-func rootStep(typ Type, resource Resource) pathKey {
-	return pathKey{0, step{string(rootKey(typ, resource)), -1}}
-}
-
 func (r *Reader) versionOf(root uint32, leaves []leaf) (rv string, generation int64) {
-	f := fieldsOf(r.ranks.child, root)
-	rv, _ = find(leaves, f.rv).text()
-	return rv, find(leaves, f.generation).num
+	metadata := State{ranks: r.ranks, node: root, leaves: leaves}.At("metadata")
+	generation, _ = metadata.At("generation").Int()
+	return metadata.At("resourceVersion").String(), generation
 }
 
 // SeqAt returns the seq of the last event at or before t, 0 when there is none.

@@ -30,7 +30,7 @@ func (s State) At(path ...string) State {
 }
 
 func (s State) child(key string) State {
-	if at, ok := s.ranks.child[pathKey{s.node, step{key: key, index: -1}}]; ok {
+	if at, ok := s.ranks.under(s.node, key); ok {
 		if below := s.below(at); len(below.leaves) > 0 {
 			return below
 		}
@@ -39,7 +39,7 @@ func (s State) child(key string) State {
 		return State{}
 	}
 	if i, err := strconv.ParseUint(key, 10, 31); err == nil {
-		if at, ok := s.ranks.child[pathKey{s.node, step{index: int32(i)}}]; ok {
+		if at, ok := s.ranks.element(s.node, int32(i)); ok {
 			return s.below(at)
 		}
 	}

@@ -292,10 +292,7 @@ func (w *Writer) newReplay() *replay {
 type fields struct{ root, rv, generation uint32 }
 
 func (w *Writer) fieldsOf(root uint32) fields {
-	return fieldsOf(w.dict.children, root)
-}
-
-func fieldsOf(children map[pathKey]uint32, root uint32) fields {
+	children := w.dict.children
 	meta := children[pathKey{root, step{"metadata", -1}}]
 	if meta == 0 {
 		return fields{root: root}
