@@ -135,13 +135,16 @@ type primaryPoint struct {
 }
 
 // clusterFields are what is read of a Cluster.
-func clusterFields() trace.Fields {
-	return trace.Fields{Group: "postgresql.cnpg.io", Resource: "clusters", Paths: append([][]string{
-		{"metadata", "creationTimestamp"}, {"metadata", "deletionTimestamp"}, {"metadata", "generation"},
-		{"spec", "instances"}, {"spec", "storage"}, {"spec", "walStorage"}, {"spec", "tablespaces"},
-		{"spec", "minSyncReplicas"}, {"spec", "postgresql", "synchronous"},
-		{"status", "storageSizing"}, {"status", "currentPrimary"}, {"status", "targetPrimary"},
-	}, healthFields()...)}
+func clusterFields() []trace.Fields {
+	of := func(topic trace.Topic, paths ...[]string) trace.Fields {
+		return trace.Fields{Group: "postgresql.cnpg.io", Resource: "clusters", Topic: topic, Paths: paths}
+	}
+	return []trace.Fields{
+		of(0, []string{"metadata", "creationTimestamp"}, []string{"metadata", "deletionTimestamp"}),
+		of(topicSpec, []string{"metadata", "generation"}, []string{"spec"}),
+		of(topicSizing, []string{"status", "storageSizing"}),
+		of(topicHealth, healthFields()...),
+	}
 }
 
 // observe folds one event of the Cluster.
@@ -150,7 +153,9 @@ func (c *cluster) observe(m moment, s trace.State, start time.Time, topics trace
 	if n := len(c.gen); n == 0 || c.gen[n-1].generation != generation {
 		c.gen = append(c.gen, generationPoint{m, generation})
 	}
-	c.observeHealth(m, s)
+	if topics&(topicSpec|topicHealth) != 0 {
+		c.observeHealth(m, s)
+	}
 	if len(c.groups) != c.blocksOf || topics&topicSpec != 0 {
 		c.observeSpec(m, generation, s)
 		c.blocksOf = len(c.groups)
@@ -159,13 +164,15 @@ func (c *cluster) observe(m moment, s trace.State, start time.Time, topics trace
 		c.observeSizing(m, s.At("status", "storageSizing"), start)
 		c.sizingsOf = len(c.groups)
 	}
-	synchronous := isSynchronous(s.At("spec"))
-	if n := len(c.sync); n == 0 || c.sync[n-1].synchronous != synchronous {
-		c.sync = append(c.sync, syncPoint{m, synchronous})
+	if topics&topicSpec != 0 {
+		synchronous := isSynchronous(s.At("spec"))
+		if n := len(c.sync); n == 0 || c.sync[n-1].synchronous != synchronous {
+			c.sync = append(c.sync, syncPoint{m, synchronous})
+		}
 	}
-	p := primaryPoint{m, s.At("status", "currentPrimary").String(), s.At("status", "targetPrimary").String()}
-	if n := len(c.primary); n == 0 || c.primary[n-1].current != p.current || c.primary[n-1].target != p.target {
-		c.primary = append(c.primary, p)
+	now := &c.health[len(c.health)-1]
+	if n := len(c.primary); n == 0 || c.primary[n-1].current != now.Current || c.primary[n-1].target != now.Target {
+		c.primary = append(c.primary, primaryPoint{m, now.Current, now.Target})
 	}
 }
 

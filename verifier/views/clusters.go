@@ -2,7 +2,6 @@ package views
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 	"strings"
 )
@@ -62,6 +61,13 @@ type scene struct {
 	Jobs        int      `json:"jobs"`
 	Unsettled   []string `json:"unsettled"`
 	Failing     []string `json:"failing"`
+}
+
+func (s *scene) equal(o *scene) bool {
+	return s.Pods == o.Pods && s.Jobs == o.Jobs && s.health.equal(&o.health) &&
+		slices.Equal(s.Labelled, o.Labelled) && slices.Equal(s.ReadyPods, o.ReadyPods) &&
+		slices.Equal(s.Terminating, o.Terminating) && slices.Equal(s.Unscheduled, o.Unscheduled) &&
+		slices.Equal(s.Unsettled, o.Unsettled) && slices.Equal(s.Failing, o.Failing)
 }
 
 // clusterFact is something that happened to the cluster, or a Warning about it.
@@ -302,7 +308,6 @@ func (s *stage) spans() []clusterSpan {
 		spec: -1, pods: map[*pod]podState{}, jobs: map[*pod]podState{},
 		volumes: map[*volume]volumePoint{}, failing: map[*volume]bool{}, modes: map[groupKey]string{},
 	}
-	last := ""
 	changes := s.changes()
 	for i, c := range changes {
 		c.alter(state)
@@ -310,12 +315,14 @@ func (s *stage) spans() []clusterSpan {
 			continue
 		}
 		span := clusterSpan{moment: c.moment, Spec: state.spec, scene: state.scene()}
-		if now := fmt.Sprint(span.Spec, span.scene); now != last {
-			if n := len(out); n > 0 {
-				out[n-1].UntilNS, out[n-1].UntilNotBefore = c.NS, c.NotBefore
-			}
-			out, last = append(out, span), now
+		n := len(out)
+		if n > 0 && out[n-1].Spec == span.Spec && out[n-1].scene.equal(&span.scene) {
+			continue
 		}
+		if n > 0 {
+			out[n-1].UntilNS, out[n-1].UntilNotBefore = c.NS, c.NotBefore
+		}
+		out = append(out, span)
 	}
 	if n := len(out); n > 0 {
 		out[n-1].Last, out[n-1].UntilNS, out[n-1].UntilNotBefore = true, s.until.NS, s.until.NotBefore

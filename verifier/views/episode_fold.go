@@ -3,6 +3,7 @@ package views
 import (
 	"fmt"
 	"hash/fnv"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -93,7 +94,8 @@ func newEpisodeFold() *episodeFold {
 // episodeFields are what the view reads of a trace besides.
 func episodeFields() []trace.Fields {
 	return []trace.Fields{
-		{Group: "postgresql.cnpg.io", Resource: "clusters", Paths: [][]string{{"status", "resizingPVC"}}},
+		{Group: "postgresql.cnpg.io", Resource: "clusters", Topic: topicHealth,
+			Paths: [][]string{{"status", "resizingPVC"}}},
 		{Group: "postgresql.cnpg.io", Resource: "backups", Paths: [][]string{
 			{"metadata", "creationTimestamp"}, {"metadata", "deletionTimestamp"}, {"spec"}, {"status"},
 		}},
@@ -101,7 +103,7 @@ func episodeFields() []trace.Fields {
 			{"metadata", "creationTimestamp"}, {"metadata", "labels"}, {"spec"}, {"status"},
 		}},
 		{Group: "snapshot.storage.k8s.io", Resource: "volumesnapshotclasses", Paths: [][]string{{"driver"}}},
-		{Resource: "pods", Paths: [][]string{
+		{Resource: "pods", Topic: topicMaking, Paths: [][]string{
 			{"metadata", "annotations", annotationPodSpec}, {"metadata", "annotations", annotationEnvHash},
 			{"metadata", "deletionGracePeriodSeconds"}, {"status", "conditions", "*", "reason"},
 			{"spec", "containers", "*", "name"}, {"spec", "containers", "*", "image"},
@@ -117,14 +119,14 @@ func (s *episodeFold) observe(h *history, c *trace.Change) {
 	switch c.Object.Resource.Resource {
 	case "clusters":
 		if k := h.clusterOf[c.Object]; k != nil && c.Type != trace.Deleted {
-			s.of(k).observe(c)
+			s.of(k).observe(k, c)
 		}
 	case "persistentvolumeclaims":
 		if v := h.volumeOf[c.Object]; v != nil {
 			s.observeClaim(v, c)
 		}
 	case "pods":
-		if p := h.podOf[c.Object]; p != nil && p.owner != nil {
+		if p := h.podOf[c.Object]; p != nil && p.owner != nil && c.Topics&(topicPod|topicMaking) != 0 {
 			s.observePod(p, c)
 		}
 	case "volumeattachments":
@@ -151,11 +153,27 @@ func (s *episodeFold) of(k *cluster) *clusterFold {
 	return s.clusters[k]
 }
 
-// observe folds one version of the Cluster.
-func (s *clusterFold) observe(c *trace.Change) {
+// observe folds one version of the Cluster, after its health.
+func (s *clusterFold) observe(k *cluster, c *trace.Change) {
+	status, m := c.State.At("status"), momentOf(c)
+	if c.Topics&(topicHealth|topicSpec) != 0 {
+		s.observeHealth(m, c, k.health[len(k.health)-1].health)
+	}
+	if c.Topics&topicSizing == 0 {
+		return
+	}
+	object, sizing := "Cluster/"+c.Object.Name, status.At("storageSizing")
+	s.noteSizing(m, "data", sizing.At("data"), object)
+	s.noteSizing(m, "wal", sizing.At("wal"), object)
+	for tablespace, volume := range sizing.At("tablespaces").Each() {
+		s.noteSizing(m, "tablespaces."+tablespace, volume, object)
+	}
+}
+
+func (s *clusterFold) observeHealth(m moment, c *trace.Change, now health) {
 	status := c.State.At("status")
 	p := clusterExtra{
-		moment:     momentOf(c),
+		moment:     m,
 		generation: intOr(c.State.At("metadata", "generation"), 0),
 		resizing:   textsOf(status.At("resizingPVC")),
 	}
@@ -165,15 +183,15 @@ func (s *clusterFold) observe(c *trace.Change) {
 		}
 	}
 	s.observeConditions(&p, status.At("conditions"), c.Object.Name)
-	s.observeStatus(p.moment, readHealth(c.State), status.At("storageSizing"), "Cluster/"+c.Object.Name)
+	s.observeStatus(m, now, "Cluster/"+c.Object.Name)
 	if n := len(s.points); n == 0 || !s.points[n-1].equal(p) {
 		s.points = append(s.points, p)
 	}
 }
 
 func (p clusterExtra) equal(o clusterExtra) bool {
-	o.moment = p.moment
-	return fmt.Sprint(p) == fmt.Sprint(o)
+	return p.generation == o.generation && p.readyReason == o.readyReason && p.backup == o.backup &&
+		p.backupReason == o.backupReason && slices.Equal(p.resizing, o.resizing) && slices.Equal(p.standbys, o.standbys)
 }
 
 // note adds a signal when the text under the key is another one than before.
@@ -217,18 +235,13 @@ func (s *clusterFold) observeConditions(p *clusterExtra, conditions trace.State,
 	}
 }
 
-func (s *clusterFold) observeStatus(m moment, now health, sizing trace.State, object string) {
+func (s *clusterFold) observeStatus(m moment, now health, object string) {
 	s.note(m, signalPhase, episodeSignal{What: signalPhase, Object: object, Reason: now.Phase, Text: now.Reason})
 	primary := ""
 	if now.Current != "" || now.Target != "" {
 		primary = fmt.Sprintf("current %s target %s", now.Current, now.Target)
 	}
 	s.note(m, signalPrimary, episodeSignal{What: signalPrimary, Object: object, Text: primary})
-	s.noteSizing(m, "data", sizing.At("data"), object)
-	s.noteSizing(m, "wal", sizing.At("wal"), object)
-	for tablespace, volume := range sizing.At("tablespaces").Each() {
-		s.noteSizing(m, "tablespaces."+tablespace, volume, object)
-	}
 }
 
 func (s *clusterFold) noteSizing(m moment, name string, volume trace.State, object string) {

@@ -68,12 +68,12 @@ const (
 // conditionReady is the condition that copies the phase.
 const conditionReady = "Ready"
 
-// healthFields are the paths below a Cluster from which its health is read.
+// healthFields are the paths below a Cluster from which its health is read, beside its spec.
 func healthFields() [][]string {
 	return [][]string{
 		{"metadata", "annotations", annotationFenced}, {"metadata", "annotations", annotationHibernate},
 		{"metadata", "annotations", annotationRestart},
-		{"spec"}, {"status", "phase"}, {"status", "phaseReason"},
+		{"status", "phase"}, {"status", "phaseReason"}, {"status", "currentPrimary"}, {"status", "targetPrimary"},
 		{"status", "conditions", "*", "type"}, {"status", "conditions", "*", "status"},
 		{"status", "conditions", "*", "reason"},
 		{"status", "readyInstances"}, {"status", "instances"}, {"status", "timelineID"},
@@ -88,7 +88,7 @@ func healthFields() [][]string {
 // its spec.
 func (c *cluster) observeHealth(m moment, s trace.State) {
 	now := readHealth(s)
-	if n := len(c.health); n == 0 || !c.health[n-1].equal(now) {
+	if n := len(c.health); n == 0 || !c.health[n-1].equal(&now) {
 		c.health = append(c.health, healthPoint{m, now})
 	}
 	status := s.At("status")
@@ -140,7 +140,14 @@ func readHealth(s trace.State) health {
 	return h
 }
 
-func (h health) equal(o health) bool { return fmt.Sprint(h) == fmt.Sprint(o) }
+func (h *health) equal(o *health) bool {
+	return h.Phase == o.Phase && h.Reason == o.Reason && h.Ready == o.Ready && h.ReadyInstances == o.ReadyInstances &&
+		h.Instances == o.Instances && h.Wanted == o.Wanted && h.Current == o.Current && h.Target == o.Target &&
+		h.Timeline == o.Timeline && h.Fenced == o.Fenced && h.Hibernated == o.Hibernated &&
+		slices.Equal(h.Trouble, o.Trouble) && slices.Equal(h.Primaries, o.Primaries) &&
+		slices.Equal(h.Dangling, o.Dangling) && slices.Equal(h.Initializing, o.Initializing) &&
+		slices.Equal(h.Unusable, o.Unusable)
+}
 
 // textsOf returns the strings of a list, sorted.
 func textsOf(s trace.State) []string {

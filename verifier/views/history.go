@@ -83,12 +83,19 @@ type pod struct {
 	from, ready, left, gone              moment
 	restarts                             int64
 	restarted                            []moment
-	changes                              []moment // phase, readiness, node
-	last                                 string
+	changes                              []moment // of its look
+	last                                 podLook
+	seen                                 bool // whether last is there
 
 	points    []podPoint
 	scheduled moment
 	evicted   bool
+}
+
+// podLook is what of a pod is looked at for changes.
+type podLook struct {
+	phase, node string
+	ready       bool
 }
 
 type node struct {
@@ -134,6 +141,10 @@ const (
 	topicBody   trace.Topic = 1 << iota // of a claim: anything but bookkeeping
 	topicSpec                           // of a Cluster: its spec and metadata
 	topicSizing                         // of a Cluster: its status of the sizes
+	topicHealth                         // of a Cluster: what it says of itself besides
+	topicPod                            // of a Pod: what its life is told by
+	topicWait                           // of a Pod: what it waits for
+	topicMaking                         // of a Pod: why it goes and what it is made of
 )
 
 // bodyPaths are the paths of an object but for those that every write changes:
@@ -152,17 +163,11 @@ func bodyPaths() [][]string {
 // selection is what the fold reads of a trace.
 func selection() trace.Selection {
 	return trace.Selection{
-		Fields: slices.Concat(waitFields(), episodeFields(), backupFields(), []trace.Fields{
-			clusterFields(), suiteFields(), eventFields(), newEventFields(),
+		Fields: slices.Concat(waitFields(), episodeFields(), backupFields(), clusterFields(), []trace.Fields{
+			suiteFields(), eventFields(), newEventFields(),
 			{Resource: "persistentvolumeclaims", Paths: [][]string{{"metadata"}, {"spec"}, {"status"}}},
 			{Resource: "persistentvolumeclaims", Paths: bodyPaths(), Topic: topicBody},
-			{
-				Group: "postgresql.cnpg.io", Resource: "clusters", Topic: topicSpec,
-				Paths: [][]string{{"spec"}, {"metadata", "generation"}},
-			},
-			{Group: "postgresql.cnpg.io", Resource: "clusters", Paths: [][]string{{"status", "storageSizing"}},
-				Topic: topicSizing},
-			{Resource: "pods", Paths: [][]string{
+			{Resource: "pods", Topic: topicPod, Paths: [][]string{
 				{"metadata", "labels"}, {"metadata", "creationTimestamp"}, {"metadata", "deletionTimestamp"},
 				{"metadata", "ownerReferences"}, {"spec", "nodeName"}, {"status", "phase"},
 				{"status", "conditions", "*", "type"}, {"status", "conditions", "*", "status"},
@@ -525,7 +530,7 @@ func (h *history) observePod(c *trace.Change) {
 		}
 		h.podOf[c.Object] = p
 	}
-	if p != nil {
+	if p != nil && c.Topics&topicPod != 0 {
 		h.updatePod(p, c)
 	}
 }
@@ -552,15 +557,15 @@ func (h *history) updatePod(p *pod, c *trace.Change) {
 	for _, container := range c.State.At("status", "containerStatuses").Each() {
 		restarts += intOr(container.At("restartCount"), 0)
 	}
-	if restarts > p.restarts && len(p.last) > 0 {
+	if restarts > p.restarts && p.seen {
 		p.restarted = append(p.restarted, m)
 	}
 	p.restarts = max(p.restarts, restarts)
-	now := fmt.Sprint(c.State.At("status", "phase").String(), ready, p.node)
-	if now != p.last {
+	now := podLook{phase: c.State.At("status", "phase").String(), node: p.node, ready: ready}
+	if !p.seen || now != p.last {
 		p.changes = append(p.changes, m)
 	}
-	p.last = now
+	p.seen, p.last = true, now
 }
 
 func conditionIs(s trace.State, kind, status string) bool {

@@ -71,6 +71,13 @@ func (p *Projection) read(r *trace.Reader, done func(*Projection, int, []Documen
 	if err != nil {
 		return err
 	}
+	p.finish()
+	return nil
+}
+
+// finish prepares the documents that were not told of while the trace was read.
+func (p *Projection) finish() {
+	h := p.history
 	var rest []*cluster
 	for _, k := range h.clusters {
 		if !k.told {
@@ -79,7 +86,6 @@ func (p *Projection) read(r *trace.Reader, done func(*Projection, int, []Documen
 	}
 	h.settle(rest)
 	h.strays, h.sentinels = h.sentinels, nil
-	return nil
 }
 
 // taken returns the parts that were released since it was asked last.

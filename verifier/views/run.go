@@ -123,7 +123,7 @@ func (f *runFold) observe(h *history, c *trace.Change) {
 	case !c.Type.IsObject() || c.Object == nil:
 	case c.Object.Resource.Resource == "leases" && strings.HasSuffix(c.Object.Name, leaseSuffix):
 		f.observeLease(c)
-	case c.Object.Resource.Resource == "clusters" && c.Type != trace.Deleted:
+	case c.Object.Resource.Resource == "clusters" && c.Type != trace.Deleted && c.Topics&topicSpec != 0:
 		f.observeBlocks(h.clusterOf[c.Object], momentOf(c), c.State.At("spec"))
 	}
 }

@@ -110,14 +110,13 @@ var waitTypes = []trace.Type{drainSample}
 // waitFields are what is read of objects, beside what other views read.
 func waitFields() []trace.Fields {
 	return []trace.Fields{
-		{Group: "postgresql.cnpg.io", Resource: "clusters", Paths: [][]string{
+		{Group: "postgresql.cnpg.io", Resource: "clusters", Topic: topicHealth, Paths: [][]string{
 			{"metadata", "annotations", annotationHibernate}, {"metadata", "annotations", annotationFenced},
-			{"spec", "affinity"}, {"spec", "topologySpreadConstraints"}, {"spec", "backup"},
 			{"status", "phase"}, {"status", "phaseReason"}, {"status", "readyInstances"}, {"status", "timelineID"},
 			{"status", "danglingPVC"}, {"status", "resizingPVC"}, {"status", "initializingPVC"},
 			{"status", "healthyPVC"}, {"status", "unusablePVC"},
 		}},
-		{Resource: "pods", Paths: [][]string{
+		{Resource: "pods", Topic: topicWait, Paths: [][]string{
 			{"metadata", "annotations", annotationMirror}, {"spec", "volumes"},
 			{"status", "conditions"}, {"status", "containerStatuses"}, {"status", "initContainerStatuses"},
 		}},

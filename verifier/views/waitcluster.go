@@ -1,7 +1,7 @@
 package views
 
 import (
-	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"sort"
@@ -76,7 +76,13 @@ type clusterPoint struct {
 	hasBackup, hasSnapshot bool  // sections of the spec
 	constraints            []string
 	lists                  map[string][]string // claims by list
-	key                    string              // all of it, to tell whether anything changed
+}
+
+// equal compares all but when it was.
+func (p *clusterPoint) equal(o *clusterPoint) bool {
+	return p.phase == o.phase && p.current == o.current && p.target == o.target && p.wanted == o.wanted &&
+		p.suspended == o.suspended && p.hasBackup == o.hasBackup && p.hasSnapshot == o.hasSnapshot &&
+		slices.Equal(p.constraints, o.constraints) && maps.EqualFunc(p.lists, o.lists, slices.Equal)
 }
 
 // claimLists are the lists of the status in which claims stand.
@@ -86,34 +92,40 @@ var claimLists = map[string]string{
 }
 
 func (w *waiting) observeCluster(k *cluster, c *trace.Change) {
-	if k == nil || c.Type == trace.Deleted {
+	if k == nil || c.Type == trace.Deleted || c.Topics&(topicSpec|topicHealth) == 0 {
 		return
 	}
 	if w.clusters[k] == nil {
 		w.clusters[k] = &waitCluster{}
 	}
-	s, status := c.State.At("spec"), c.State.At("status")
+	known, status := w.clusters[k], c.State.At("status")
 	annotations := c.State.At("metadata", "annotations")
 	fenced := annotations.At(annotationFenced).String()
 	p := clusterPoint{
 		moment: momentOf(c), phase: status.At("phase").String(),
 		current: status.At("currentPrimary").String(), target: status.At("targetPrimary").String(),
-		wanted:    intOr(s.At("instances"), 1),
 		suspended: annotations.At(annotationHibernate).String() == "on" || fenced != "" && fenced != "[]",
-		hasBackup: s.At("backup").Exists(), hasSnapshot: s.At("backup", "volumeSnapshot").Exists(),
-		constraints: constraintsOf(s), lists: map[string][]string{},
+		lists:     map[string][]string{},
+	}
+	if n := len(known.points); n > 0 && c.Topics&topicSpec == 0 {
+		last := &known.points[n-1]
+		p.wanted, p.hasBackup, p.hasSnapshot, p.constraints = last.wanted, last.hasBackup, last.hasSnapshot, last.constraints
+	} else {
+		p.readSpec(c.State.At("spec"))
 	}
 	for key, list := range claimLists {
 		for _, name := range status.At(key).Each() {
 			p.lists[list] = append(p.lists[list], name.String())
 		}
 	}
-	p.key = fmt.Sprint(p.phase, p.current, p.target, p.wanted, p.suspended, p.hasBackup, p.hasSnapshot,
-		p.constraints, p.lists)
-	known := w.clusters[k]
-	if n := len(known.points); n == 0 || known.points[n-1].key != p.key {
+	if n := len(known.points); n == 0 || !known.points[n-1].equal(&p) {
 		known.points = append(known.points, p)
 	}
+}
+
+func (p *clusterPoint) readSpec(s trace.State) {
+	p.wanted, p.constraints = intOr(s.At("instances"), 1), constraintsOf(s)
+	p.hasBackup, p.hasSnapshot = s.At("backup").Exists(), s.At("backup", "volumeSnapshot").Exists()
 }
 
 // constraintsOf names what the spec says about where instances may run.

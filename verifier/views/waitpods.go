@@ -152,6 +152,9 @@ func (p *waitPod) observe(c *trace.Change) {
 		p.gone = m
 		return
 	}
+	if c.Topics&(topicPod|topicWait) == 0 {
+		return
+	}
 	s := c.State
 	p.claims = nil
 	for _, v := range s.At("spec", "volumes").Each() {
