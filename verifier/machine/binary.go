@@ -22,7 +22,7 @@ var errBinary = errors.New("not a program")
 // AppendBinary appends the program as bytes, for the same build of the same
 // program to read.
 func (p *Program) AppendBinary(b []byte) ([]byte, error) {
-	b = binary.AppendVarint(b, int64(p.entry))
+	b = appendList(b, p.queries, appendNumber)
 	b = binary.AppendVarint(b, int64(p.dots))
 	b = appendList(b, p.files, appendText)
 	b = appendList(b, p.builtins, appendText)
@@ -81,7 +81,7 @@ func (p *Program) UnmarshalBinary(data []byte) (err error) {
 		}
 	}()
 	s := &scanner{b: data}
-	p.entry, p.dots = s.number(), s.number()
+	p.queries, p.dots = readList(s, s.number), s.number()
 	p.files, p.builtins, p.consts = readList(s, s.text), readList(s, s.text), readList(s, s.constant)
 	p.funcs = readList(s, func() function {
 		f := function{path: s.text(), params: s.number(), locals: s.number(), iters: s.number(), loops: s.number() == 1}
@@ -92,7 +92,12 @@ func (p *Program) UnmarshalBinary(data []byte) (err error) {
 		})
 		return f
 	})
-	if len(s.b) > 0 || int(p.entry) >= len(p.funcs) {
+	for _, query := range p.queries {
+		if query < 0 || int(query) >= len(p.funcs) {
+			return errBinary
+		}
+	}
+	if len(s.b) > 0 {
 		return errBinary
 	}
 	return nil

@@ -1,9 +1,10 @@
 // Package machine evaluates Rego: OPA compiles and plans a query, the machine
 // runs the plan.
 //
-//	program, err := machine.Build(compiler, query)       // query has one variable
+//	plan, err := machine.NewPlan(compiler, query)        // query has one variable
+//	program, err := machine.Build(plan, others...)       // with what they share once
 //	m := machine.New(program)                            // for one goroutine
-//	answer, err := m.Eval(ctx, input, data, timeout)
+//	answer, err := m.Eval(ctx, 0, input, data, timeout)  // of the first query
 //
 // # Why
 //
@@ -28,8 +29,9 @@
 //
 // # Remembering
 //
-// The value of a rule is computed once per evaluation. So is that of a function
-// that loops, for the same arguments: the same scalars, the very same composites.
+// The value of a rule is computed once per document, whatever number of queries is
+// asked about it one after the other. So is that of a function that loops, for the
+// same arguments: the same scalars, the very same composites.
 //
 // # Limits
 //

@@ -29,14 +29,27 @@ func (p planner) PrepareForEval(
 	return p, nil
 }
 
-// Build translates a query over compiled modules. The query has one variable; an
-// evaluation gives its value.
-func Build(compiler *ast.Compiler, query ast.Body) (*Program, error) {
-	var plan *ir.Policy
-	ctx := context.WithValue(context.Background(), planned{}, &plan)
+// Plan is how OPA would answer a query.
+type Plan struct{ policy *ir.Policy }
+
+// NewPlan plans a query over compiled modules. It has one variable.
+func NewPlan(compiler *ast.Compiler, query ast.Body) (*Plan, error) {
+	p := &Plan{}
+	ctx := context.WithValue(context.Background(), planned{}, &p.policy)
 	_, err := rego.New(rego.Compiler(compiler), rego.ParsedQuery(query), rego.Target(plannerName)).PrepareForEval(ctx)
-	if err != nil {
-		return nil, err
+	return p, err
+}
+
+// Build translates plans to one program, which has once what they share: rules of
+// the same name must be the same rules. An evaluation gives the value of the
+// variable of one query.
+func Build(plans ...*Plan) (*Program, error) {
+	c := newCompiler()
+	for _, p := range plans {
+		if err := c.plan(p.policy); err != nil {
+			return nil, err
+		}
 	}
-	return compile(plan)
+	c.program.markLoops()
+	return c.program, nil
 }

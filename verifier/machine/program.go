@@ -1,21 +1,23 @@
 package machine
 
 import (
+	"errors"
 	"fmt"
+	"maps"
 	"strings"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/ir"
 )
 
-// Program is a query and the rules that it needs. It is never changed.
+// Program is queries and the rules that they need. It is never changed.
 type Program struct {
 	funcs    []function
 	consts   []Value
 	builtins []string
 	files    []string
-	entry    int32
-	dots     int32 // number of instructions that look up a constant name
+	queries  []int32 // functions
+	dots     int32   // number of instructions that look up a constant name
 }
 
 // function is a rule, a function or the query.
@@ -90,32 +92,45 @@ var inline = map[string]op{
 	"lt": opLess, "lte": opLessEqual, "plus": opPlus, "minus": opMinus,
 }
 
-// compile translates a plan of OPA.
-func compile(policy *ir.Policy) (*Program, error) {
-	c := &compiler{
-		program: &Program{}, policy: policy, names: map[string]int32{}, consts: map[string]int32{},
-		builtins: map[string]int32{},
+// plan translates a plan of OPA for one query. The functions that it has in common
+// with those before are there already: they have the same names, unless what they
+// refer to is replaced (with), of which the first part of the name tells.
+func (c *compiler) plan(policy *ir.Policy) error {
+	if policy.Plans == nil || len(policy.Plans.Plans) != 1 {
+		return errors.New("the plan must have one query")
 	}
+	c.policy, c.files = policy, nil
 	for _, f := range policy.Static.Files {
-		c.program.files = append(c.program.files, f.Value)
+		c.files = append(c.files, number32(&c.program.files, c.fileNames, f.Value))
 	}
-	for i, f := range policy.Funcs.Funcs {
-		c.names[f.Name] = int32(i)
-	}
+	var added []*ir.Func
+	maps.DeleteFunc(c.names, func(name string, _ int32) bool { return !strings.HasPrefix(name, unreplaced) })
 	for _, f := range policy.Funcs.Funcs {
-		if err := c.function(strings.Join(f.Path, "."), f.Params, f.Blocks); err != nil {
-			return nil, fmt.Errorf("%s: %w", f.Name, err)
+		if _, ok := c.names[f.Name]; !ok {
+			c.names[f.Name] = int32(len(c.program.funcs) + len(added))
+			added = append(added, f)
 		}
 	}
-	if policy.Plans == nil || len(policy.Plans.Plans) != 1 {
-		return nil, fmt.Errorf("the plan must have one query")
+	for _, f := range added {
+		if err := c.function(strings.Join(f.Path, "."), f.Params, f.Blocks); err != nil {
+			return fmt.Errorf("%s: %w", f.Name, err)
+		}
 	}
-	c.program.entry = int32(len(c.program.funcs))
-	if err := c.function("", []ir.Local{ir.Input, ir.Data}, policy.Plans.Plans[0].Blocks); err != nil {
-		return nil, err
+	c.program.queries = append(c.program.queries, int32(len(c.program.funcs)))
+	return c.function("", []ir.Local{ir.Input, ir.Data}, policy.Plans.Plans[0].Blocks)
+}
+
+// unreplaced is how OPA begins the names of functions around which nothing is replaced.
+const unreplaced = "g0."
+
+// number32 returns the number of a text in a list, to which it is added when it is new.
+func number32(list *[]string, known map[string]int32, text string) int32 {
+	n, ok := known[text]
+	if !ok {
+		n = int32(len(*list))
+		*list, known[text] = append(*list, text), n
 	}
-	c.program.markLoops()
-	return c.program, nil
+	return n
 }
 
 // markLoops finds the functions for which it pays to remember results.
@@ -133,18 +148,29 @@ func (p *Program) markLoops() {
 	}
 }
 
+// compiler translates plans.
 type compiler struct {
-	program  *Program
-	policy   *ir.Policy
-	names    map[string]int32
-	consts   map[string]int32
-	builtins map[string]int32
+	program   *Program
+	names     map[string]int32 // of functions
+	consts    map[string]int32
+	builtins  map[string]int32
+	fileNames map[string]int32
+
+	policy *ir.Policy // the plan at hand
+	files  []int32    // its files in the program
 
 	f      *function
 	locals map[ir.Local]int32
 	reads  map[int32]bool
 	labels []int32 // label → pc
 	withs  int     // With statements around
+}
+
+func newCompiler() *compiler {
+	return &compiler{
+		program: &Program{}, names: map[string]int32{}, consts: map[string]int32{}, builtins: map[string]int32{},
+		fileNames: map[string]int32{},
+	}
 }
 
 // target is the end of a block.
@@ -396,7 +422,11 @@ func (c *compiler) simple(s ir.Stmt) (instr, error) {
 
 // placed emits an instruction that can go wrong.
 func (c *compiler) placed(in instr, at ir.Location) {
-	c.f.places = append(c.f.places, place{int32(c.emit(in)), int32(at.File), int32(at.Row), int32(at.Col)})
+	file := int32(-1)
+	if at.File >= 0 && at.File < len(c.files) {
+		file = c.files[at.File]
+	}
+	c.f.places = append(c.f.places, place{int32(c.emit(in)), file, int32(at.Row), int32(at.Col)})
 }
 
 func (c *compiler) scan(s *ir.ScanStmt, ends []target) error {
@@ -458,13 +488,7 @@ func (c *compiler) call(s *ir.CallStmt, end int32) error {
 		c.placed(in, s.Location)
 		return nil
 	}
-	n, ok := c.builtins[s.Func]
-	if !ok {
-		n = int32(len(c.program.builtins))
-		c.program.builtins = append(c.program.builtins, s.Func)
-		c.builtins[s.Func] = n
-	}
-	in.op, in.b = opBuiltin, n
+	in.op, in.b = opBuiltin, number32(&c.program.builtins, c.builtins, s.Func)
 	c.f.args = append(c.f.args, args...)
 	c.placed(in, s.Location)
 	return nil

@@ -35,6 +35,9 @@ type Machine struct {
 	calls    map[call]Value
 	age      uint32 // of what is remembered now
 	youngest uint32
+
+	input, data Value  // what it was asked about
+	about       uint32 // the age of what is remembered about that
 }
 
 // cache is where a name was found the last time.
@@ -83,14 +86,20 @@ func New(p *Program) *Machine {
 // failure is an error on its way through the evaluation.
 type failure struct{ err error }
 
-// Eval asks the program about a document. The answer is valid as long as nobody
-// changes it; it may share parts with input and data. An error is one of the
+// Eval asks a query of the program about a document. What it finds out about rules
+// is remembered until it is asked about another one. The answer is valid as long as
+// nobody changes it; it may share parts with input and data. An error is one of the
 // evaluation, ErrTimeout, or that of ctx.
-func (m *Machine) Eval(ctx context.Context, input, data Value, timeout time.Duration) (found Value, err error) {
-	m.ctx, m.deadline, m.steps, m.answer = ctx, time.Now().Add(timeout), 0, nil
-	m.youngest++
-	m.age, m.top, m.iterTop = m.youngest, 0, 0
-	clear(m.calls)
+func (m *Machine) Eval(
+	ctx context.Context, query int, input, data Value, timeout time.Duration,
+) (found Value, err error) {
+	m.ctx, m.deadline, m.steps, m.answer, m.top, m.iterTop = ctx, time.Now().Add(timeout), 0, nil, 0, 0
+	if m.input != input || m.data != data || m.about == 0 {
+		m.youngest++
+		m.input, m.data, m.about = input, data, m.youngest
+		clear(m.calls)
+	}
+	m.age = m.about
 	defer func() {
 		cause := recover()
 		if cause == nil {
@@ -103,7 +112,7 @@ func (m *Machine) Eval(ctx context.Context, input, data Value, timeout time.Dura
 		}
 		found, err = nil, f.err
 	}()
-	f := &m.program.funcs[m.program.entry]
+	f := &m.program.funcs[m.program.queries[query]]
 	locals := m.frame(f)
 	locals[0], locals[1] = input, data
 	m.exec(f, locals)
@@ -333,7 +342,7 @@ func (m *Machine) conflict(f *function, pc int32, message string) error {
 // location finds the place of an instruction in the source.
 func (m *Machine) location(f *function, pc int32) *ast.Location {
 	for _, p := range f.places {
-		if p.PC == pc && int(p.File) < len(m.program.files) {
+		if p.PC == pc && p.File >= 0 && int(p.File) < len(m.program.files) {
 			return ast.NewLocation(nil, m.program.files[p.File], int(p.Row), int(p.Col))
 		}
 	}

@@ -26,6 +26,13 @@ import (
 // the set and the very program that compiled them. It is read by nobody else, and
 // whatever is wrong with it, the set is compiled again.
 
+// kept is a set as the cache keeps it.
+type kept struct {
+	Policies []compiled
+	Sizes    []int // of the programs, which come behind
+	programs [][]byte
+}
+
 // compiled is a policy as the cache keeps it.
 type compiled struct {
 	Metadata Metadata // without Specs
@@ -38,8 +45,8 @@ type compiled struct {
 	Path     string   // data.invariants.policy_bounds
 	Rules    map[string]bool
 	Lines    map[string]int
-	Size     int // of the program
-	program  []byte
+	Program  int // its number
+	Query    int
 }
 
 // cacheFile is where the set with this digest is kept, "" when nowhere.
@@ -57,48 +64,53 @@ func cacheFile(dir string, digest []byte) string {
 	return filepath.Join(dir, hex.EncodeToString(key[:16])+".policies")
 }
 
-// readCache returns the policies in a file; false when they must be compiled.
-func readCache(file string) ([]compiled, bool) {
+// readCache returns the set in a file; false when it must be compiled.
+func readCache(file string) (set kept, ok bool) {
 	text, err := os.ReadFile(file)
 	if file == "" || err != nil || len(text) < sha256.Size {
-		return nil, false
+		return set, false
 	}
 	sum, text := text[:sha256.Size], text[sha256.Size:]
 	if found := sha256.Sum256(text); !bytes.Equal(sum, found[:]) {
-		return nil, false
+		return set, false
 	}
 	header, programs, _ := bytes.Cut(text, []byte("\n"))
-	var out []compiled
-	if json.Unmarshal(header, &out) != nil {
-		return nil, false
+	if json.Unmarshal(header, &set) != nil {
+		return set, false
 	}
-	for i := range out {
-		if out[i].Size > len(programs) {
-			return nil, false
+	for _, size := range set.Sizes {
+		if size > len(programs) {
+			return set, false
 		}
-		out[i].program, programs = programs[:out[i].Size], programs[out[i].Size:]
+		set.programs, programs = append(set.programs, programs[:size]), programs[size:]
 	}
-	return out, len(out) > 0
+	return set, len(set.Policies) > 0
 }
 
 // writeCache keeps the policies. That it cannot costs time, and nothing else.
 func writeCache(file string, policies []*Policy) error {
-	var list []compiled
+	set := kept{}
+	var code []byte
+	known := map[*program]int{}
 	for _, p := range policies {
-		c, err := p.freeze()
-		if err != nil {
-			return err
+		n, ok := known[p.program]
+		if !ok {
+			n = len(known)
+			known[p.program] = n
+			before := len(code)
+			var err error
+			if code, err = p.program.code.AppendBinary(code); err != nil {
+				return err
+			}
+			set.Sizes = append(set.Sizes, len(code)-before)
 		}
-		list = append(list, c)
+		set.Policies = append(set.Policies, p.freeze(n))
 	}
-	text, err := json.Marshal(list)
+	text, err := json.Marshal(set)
 	if err != nil {
 		return err
 	}
-	text = append(text, '\n')
-	for _, c := range list {
-		text = append(text, c.program...)
-	}
+	text = append(append(text, '\n'), code...)
 	sum := sha256.Sum256(text)
 	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
 		return err
@@ -144,10 +156,11 @@ func tidyCache(dir string) error {
 	return err
 }
 
-func (p *Policy) freeze() (compiled, error) {
+func (p *Policy) freeze(program int) compiled {
 	c := compiled{
 		Metadata: p.Metadata, File: p.File, Line: p.Line, Fields: p.Fields, Path: p.path.String(),
 		Groups: slices.Sorted(maps.Keys(p.Params)), Rules: p.rules, Lines: p.lines,
+		Program: program, Query: p.query,
 	}
 	for _, s := range p.Specs {
 		c.Specs = append(c.Specs, s.String())
@@ -156,14 +169,35 @@ func (p *Policy) freeze() (compiled, error) {
 	for _, s := range p.Sources {
 		c.Sources = append(c.Sources, s.Name)
 	}
-	var err error
-	c.program, err = p.program.AppendBinary(nil)
-	c.Size = len(c.program)
-	return c, err
+	return c
 }
 
-// thaw makes the policy of what the cache kept; its program is read when it is
-// first asked.
+// thaw makes the policies of what the cache kept; a program is read when one of its
+// policies is first asked.
+func (k kept) thaw(texts map[string]string, params map[string]any) ([]*Policy, error) {
+	var out []*Policy
+	programs := make([]*program, len(k.programs))
+	for i, text := range k.programs {
+		made := &program{code: &machine.Program{}}
+		made.ready = sync.OnceValue(func() (found Problems) {
+			if err := made.code.UnmarshalBinary(text); err != nil {
+				found.addError("", err)
+			}
+			return found
+		})
+		programs[i] = made
+	}
+	for _, c := range k.Policies {
+		p, err := c.thaw(texts, params)
+		if err != nil {
+			return nil, err
+		}
+		p.program, p.query = programs[c.Program], c.Query
+		out = append(out, p)
+	}
+	return out, nil
+}
+
 func (c compiled) thaw(texts map[string]string, params map[string]any) (*Policy, error) {
 	p := &Policy{
 		Metadata: c.Metadata, File: c.File, Line: c.Line, Fields: c.Fields, rules: c.Rules, lines: c.Lines,
@@ -186,12 +220,5 @@ func (c compiled) thaw(texts map[string]string, params map[string]any) (*Policy,
 	for _, name := range c.Sources {
 		p.Sources = append(p.Sources, File{Name: name, Text: texts[name]})
 	}
-	p.program = &machine.Program{}
-	p.ready = sync.OnceValue(func() (found Problems) {
-		if err := p.program.UnmarshalBinary(c.program); err != nil {
-			found.addError(p.File, err)
-		}
-		return found
-	})
 	return p, nil
 }

@@ -18,52 +18,135 @@ const answer = ast.Var("answer")
 
 var paramsRef = ast.MustParseRef("data.params")
 
+// program is what the policies of one view are compiled to, together: what they
+// have in common is there once, and is found out once about a document.
+type program struct {
+	code     *machine.Program
+	machines sync.Pool
+	ready    func() Problems // compiles it, or reads it, once
+}
+
+// unit is a policy, or a library, with the libraries that it needs.
+type unit struct {
+	sources []source // itself, and these
+	plan    *machine.Plan
+}
+
+func (u *unit) policy() *Policy { return u.sources[0].policy }
+
 // compile compiles every policy with the libraries that it needs and prepares
-// its query. Each has a compiler of its own: OPA stops at the first stage that
-// fails, so that a mistake in one policy would hide those in the others, and
-// separate ones compile side by side. Of a set that was checked before, a policy is
-// compiled when it is first asked: most traces ask a part only.
+// its query. Of a set that was checked before, the policies of a view are compiled
+// together, when one of them is first asked: most traces ask a part only.
 func compile(sources []source, params map[string]any, o Options, problems *Problems) {
-	capabilities := Capabilities()
-	if len(problems.List) > 0 { // forbidden calls are told already, with better words
-		capabilities = ast.CapabilitiesForThisVersion()
-	}
 	var libs []source
-	var units [][]source
 	for _, s := range sources {
 		if s.isLib() {
 			libs = append(libs, s)
 		}
 	}
+	var units []*unit
+	views := map[string][]*unit{}
 	for _, s := range sources {
-		units = append(units, closure(s, libs))
-	}
-	ready := make([]func() Problems, len(units))
-	for i, unit := range units {
-		ready[i] = sync.OnceValue(func() (found Problems) {
-			compiler := newCompiler(unit, params, o, capabilities)
-			if compiler.Failed() {
-				found.addError("", compiler.Errors)
-			} else if p := unit[0].policy; p != nil {
-				p.prepare(compiler, &found)
-			}
-			_ = found.err() // brings them in order, once
-			return found
-		})
-		if p := unit[0].policy; p != nil {
-			p.ready = ready[i]
-			for _, s := range unit {
+		u := &unit{sources: closure(s, libs)}
+		units = append(units, u)
+		if p := u.policy(); p != nil {
+			views[p.View] = append(views[p.View], u)
+			for _, s := range u.sources {
 				p.Sources = append(p.Sources, File{Name: s.file, Text: string(s.text)})
 			}
 		}
 	}
-	if o.Checked && o.Cache == "" && len(problems.List) == 0 {
+	if !o.Checked || len(problems.List) > 0 {
+		checkAll(units, params, o, problems)
+	}
+	if len(problems.List) > 0 {
 		return
 	}
-	inParallel(len(units), func(i int) { ready[i]() })
-	for i := range units {
-		problems.List = append(problems.List, ready[i]().List...)
+	var programs []*program
+	for _, units := range views {
+		made := &program{}
+		made.ready = sync.OnceValue(func() (found Problems) {
+			if err := made.build(units); err != nil {
+				found.addError("", err)
+				_ = found.err() // brings them in order, once
+			}
+			return found
+		})
+		for i, u := range units {
+			u.policy().program, u.policy().query = made, i
+		}
+		programs = append(programs, made)
 	}
+	if o.Checked && o.Cache == "" {
+		return
+	}
+	inParallel(len(programs), func(i int) { programs[i].ready() })
+	for _, made := range programs {
+		problems.List = append(problems.List, made.ready().List...)
+	}
+}
+
+// checkAll compiles and plans the units one by one: OPA stops at the first stage
+// that fails, so that a mistake in one policy would hide those in the others, and
+// separate ones compile side by side.
+func checkAll(units []*unit, params map[string]any, o Options, problems *Problems) {
+	capabilities := Capabilities()
+	if len(problems.List) > 0 { // forbidden calls are told already, with better words
+		capabilities = ast.CapabilitiesForThisVersion()
+	}
+	found := make([]Problems, len(units))
+	inParallel(len(units), func(i int) {
+		u := units[i]
+		compiler := checked(u.sources, params, o, capabilities)
+		if compiler.Failed() {
+			found[i].addError("", compiler.Errors)
+		} else if p := u.policy(); p != nil {
+			var err error
+			if u.plan, err = machine.NewPlan(compiler, p.body()); err != nil {
+				found[i].addError(p.File, err)
+			}
+		}
+	})
+	for i := range found {
+		problems.List = append(problems.List, found[i].List...)
+	}
+}
+
+// build makes the program of units, and plans them if that was not done when they
+// were checked.
+func (p *program) build(units []*unit) (err error) {
+	if units[0].plan == nil {
+		if err := planTogether(units); err != nil {
+			return err
+		}
+	}
+	var plans []*machine.Plan
+	for _, u := range units {
+		plans = append(plans, u.plan)
+		u.plan = nil // it is large
+	}
+	p.code, err = machine.Build(plans...)
+	return err
+}
+
+// planTogether compiles units with one compiler, which is quicker, and plans them.
+func planTogether(units []*unit) (err error) {
+	modules := map[string]*ast.Module{}
+	for _, u := range units {
+		for _, s := range u.sources {
+			modules[s.file] = s.module
+		}
+	}
+	compiler := ast.NewCompiler().WithCapabilities(Capabilities())
+	if compiler.Compile(modules); compiler.Failed() {
+		return compiler.Errors
+	}
+	for _, u := range units {
+		if u.plan, err = machine.NewPlan(compiler, u.policy().body()); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // closure returns the file and the libraries that it needs, directly or not.
@@ -90,14 +173,6 @@ func names(m *ast.Module, path ast.Ref) bool {
 	return found
 }
 
-// prepare translates the query of the policy.
-func (p *Policy) prepare(compiler *ast.Compiler, problems *Problems) {
-	var err error
-	if p.program, err = machine.Build(compiler, p.body()); err != nil {
-		problems.addError(p.File, err)
-	}
-}
-
 // inParallel calls do for 0 … n-1, as many at a time as there are processors.
 func inParallel(n int, do func(i int)) {
 	var group errgroup.Group
@@ -111,18 +186,9 @@ func inParallel(n int, do func(i int)) {
 	_ = group.Wait()
 }
 
-// newCompiler compiles the files strictly, type-checked against the schemas of
-// their views and of the parameters, unless that was done before.
-func newCompiler(sources []source, params map[string]any, o Options, c *ast.Capabilities) *ast.Compiler {
-	if o.Checked {
-		modules := make(map[string]*ast.Module, len(sources))
-		for _, s := range sources {
-			modules[s.file] = s.module
-		}
-		compiler := ast.NewCompiler().WithCapabilities(c)
-		compiler.Compile(modules)
-		return compiler
-	}
+// checked compiles the files strictly, type-checked against the schemas of their
+// views and of the parameters.
+func checked(sources []source, params map[string]any, o Options, c *ast.Capabilities) *ast.Compiler {
 	schemas := ast.NewSchemaSet()
 	schemas.Put(schemaRef(paramsSchemaName), paramsSchema(params))
 	modules := make(map[string]*ast.Module, len(sources))

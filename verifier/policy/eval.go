@@ -57,28 +57,30 @@ type Judging struct {
 // Begin begins to judge a trace.
 func (s *Set) Begin() *Judging { return &Judging{set: s, said: map[*Policy][]said{}} }
 
-// Add asks every policy about the documents of a part. It may be called from
+// Add asks every policy about the documents of a part, one document after the
+// other: what one policy finds out of a document, the next one need not. It may be called from
 // several goroutines; the result does not depend on which is quicker. It tells
 // whether there are findings. The error is that of a context that was cancelled; the
 // failure of one policy is its verdict.
 func (j *Judging) Add(ctx context.Context, part int, docs []Document) (found bool, err error) {
-	for _, p := range j.set.Policies {
-		var all []said
-		for i := range docs {
+	all := map[*Policy][]said{}
+	for i := range docs {
+		for _, p := range j.set.Policies {
 			if docs[i].View != p.View {
 				continue
 			}
 			if err := ctx.Err(); err != nil {
 				return false, err
 			}
-			all = append(all, said{part, i, docs[i].Entity, j.set.evaluate(ctx, p, &docs[i])})
-			found = found || len(all[len(all)-1].findings) > 0
+			r := j.set.evaluate(ctx, p, &docs[i])
+			all[p] = append(all[p], said{part, i, docs[i].Entity, r})
+			found = found || len(r.findings) > 0
 		}
-		if len(all) > 0 {
-			j.lock.Lock()
-			j.said[p] = append(j.said[p], all...)
-			j.lock.Unlock()
-		}
+	}
+	j.lock.Lock()
+	defer j.lock.Unlock()
+	for p, more := range all {
+		j.said[p] = append(j.said[p], more...)
 	}
 	return found, nil
 }
@@ -152,18 +154,18 @@ func (s *Set) Answer(ctx context.Context, p *Policy, doc Document) (found *machi
 			found, err = nil, fmt.Errorf("%s: the evaluation panicked: %v", p.File, cause)
 		}
 	}()
-	if problems := p.ready(); len(problems.List) > 0 {
+	if problems := p.program.ready(); len(problems.List) > 0 {
 		return nil, errors.New(problems.Error())
 	}
 	if doc.Input == nil {
 		return nil, fmt.Errorf("%s: the document %s has no content", p.File, doc.Entity)
 	}
-	m, _ := p.machines.Get().(*machine.Machine)
+	m, _ := p.program.machines.Get().(*machine.Machine) // the one that was asked before, as a rule
 	if m == nil {
-		m = machine.New(p.program)
+		m = machine.New(p.program.code)
 	}
-	answer, err := m.Eval(ctx, doc.Input, s.data, s.timeout)
-	p.machines.Put(m)
+	answer, err := m.Eval(ctx, p.query, doc.Input, s.data, s.timeout)
+	p.program.machines.Put(m)
 	if errors.Is(err, machine.ErrTimeout) {
 		return nil, fmt.Errorf("%s: gave no answer within %s", p.File, s.timeout)
 	}

@@ -10,7 +10,6 @@ import (
 	"path"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -38,9 +37,8 @@ type Policy struct {
 	rules map[string]bool // the public ones that it has
 	lines map[string]int  // "violation/<code>", "unknown/<reason>"; "" is the first violation
 
-	program  *machine.Program // yields the public rules as one object
-	machines sync.Pool        // of the program
-	ready    func() Problems  // compiles it, once
+	program *program
+	query   int // of the program; yields the public rules as one object
 }
 
 // Options says how to load a set of policies.
@@ -130,16 +128,10 @@ func (s *Set) thaw(file string, files []File, params map[string]any) bool {
 	for _, f := range files {
 		texts[f.Name] = f.Text
 	}
-	for _, c := range kept {
-		p, err := c.thaw(texts, params)
-		if err != nil {
-			s.Policies = nil
-			return false
-		}
-		s.Policies = append(s.Policies, p)
-	}
-	s.thawed = true
-	return true
+	var err error
+	s.Policies, err = kept.thaw(texts, params)
+	s.thawed = err == nil
+	return s.thawed
 }
 
 // compile parses, checks and compiles the policies.
