@@ -93,7 +93,8 @@ func Import(ctx context.Context, in io.Reader, opts Options) (Report, error) {
 // importer is one run of Import; it is the sink of its history.
 type importer struct {
 	opts    Options
-	lines   <-chan reading
+	lines   <-chan []reading
+	piece   []reading // of lines, not yet taken
 	history *history
 	began   time.Time
 	writer  *trace.Writer // nil until the first event
@@ -137,7 +138,12 @@ func (m *importer) run(ctx context.Context) error {
 
 // read takes in one line; false means that there is none left.
 func (m *importer) read() (bool, error) {
-	r := <-m.lines
+	if len(m.piece) == 0 {
+		m.piece = <-m.lines
+	}
+	r := m.piece[0]
+	m.piece[0] = reading{} // the array outlives the slice
+	m.piece = m.piece[1:]
 	m.report.Lines, m.report.Bytes = r.number, r.bytes
 	switch {
 	case r.failed != nil:

@@ -96,28 +96,45 @@ type reading struct {
 	last     bool
 }
 
-// readingsMax is how many lines are parsed before they are asked for.
-const readingsMax = 16
+// What is read and parsed before it is asked for: so many pieces of so many lines,
+// or of so many bytes.
+const (
+	piecesMax  = 16
+	pieceLines = 64
+	pieceBytes = 512 << 10
+)
 
 // readAhead reads and parses lines while those before them are written, until
 // the last one, or until ended is closed. It closes the reader.
-func readAhead(lines *lineReader, ended <-chan struct{}) <-chan reading {
-	out := make(chan reading, readingsMax)
+func readAhead(lines *lineReader, ended <-chan struct{}) <-chan []reading {
+	out := make(chan []reading, piecesMax)
 	go func() {
 		defer lines.close()
 		for {
-			r := lines.read()
+			piece, more := lines.piece()
 			select {
-			case out <- r:
+			case out <- piece:
 			case <-ended:
 				return
 			}
-			if r.last || r.failed != nil {
+			if !more {
 				return
 			}
 		}
 	}()
 	return out
+}
+
+// piece reads and parses some lines, and reports whether there are more.
+func (r *lineReader) piece() (piece []reading, more bool) {
+	for end := r.bytes + pieceBytes; len(piece) < pieceLines && r.bytes < end; {
+		l := r.read()
+		piece = append(piece, l)
+		if l.last || l.failed != nil {
+			return piece, false
+		}
+	}
+	return piece, true
 }
 
 // read reads and parses one line.
