@@ -4,22 +4,34 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
+
+	"github.com/hindsight-project/hindsight/recorder/lexer"
 )
 
 // parser takes JSON apart into leaves. It is strict: invalid UTF-8, duplicate
 // keys and anything behind the value are errors, because a recording that
 // silently chose one of two readings would not be honest.
+//
+// Of an object whose text before this one is known only what changed is taken
+// apart, see change.
 type parser struct {
-	dict *dictionary
-	json scanner
-	raw  []leaf   // in the order of the text
-	keys []uint64 // of raw: path and index, to be sorted
-	free []uint64 // to sort with
+	dict   *dictionary
+	source string // what is parsed, as json.Data
+	json   lexer.Lexer
+	raw    []leaf   // in the order of the text; their strings are parts of source
+	keys   []uint64 // of raw: path and index, to be sorted
+	free   []uint64 // to sort with
 
 	// seen has, by path, the number of the parse that met it last: who meets it
 	// twice has a duplicate key before it.
 	seen   []uint32
 	number uint32
+
+	// follow has, by path, the one that came behind it below the same parent, and
+	// first, by parent, the one that came first: objects of a kind have the same
+	// keys, so that few have to be looked up.
+	follow, first []uint32
 
 	// texts remembers canonical texts by what they were made from: the field
 	// sets of an object are the same in nearly all of its versions.
@@ -29,6 +41,10 @@ type parser struct {
 	// parts remembers the leaves of parts of objects, for the same reason.
 	parts      map[part][]leaf
 	partsBytes int
+
+	known known
+	made  tree // of source
+	compared
 }
 
 // part is a JSON value at a path.
@@ -49,27 +65,40 @@ const (
 
 // parse returns the leaves of data below root, sorted by path id.
 func (p *parser) parse(root uint32, data []byte) ([]leaf, error) {
-	if len(data) > maxData {
-		return nil, fmt.Errorf("%d bytes of JSON are more than the limit of %d", len(data), maxData)
+	p.compared = compared{gone: p.gone[:0]}
+	if err := p.run(root, data); err != nil {
+		return nil, err
 	}
-	p.raw, p.json = p.raw[:0], scanner{data: data}
+	leaves := p.sorted()
+	own(leaves)
+	return leaves, nil
+}
+
+// run parses data as far as it is not the same as before.
+func (p *parser) run(root uint32, data []byte) error {
+	if len(data) > maxData {
+		return fmt.Errorf("%d bytes of JSON are more than the limit of %d", len(data), maxData)
+	}
+	p.source, p.json = string(data), lexer.Lexer{Data: data}
+	p.raw, p.made.nodes, p.made.paths = p.raw[:0], p.made.nodes[:0], p.made.paths[:0]
 	if p.number++; p.number == 0 { // it came around
 		clear(p.seen)
 		p.number = 1
 	}
-	p.json.space()
+	p.json.Space()
 	if err := p.value(root, 1); err != nil {
-		return nil, fmt.Errorf("not valid JSON: %w, at byte %d", err, p.json.pos)
+		return fmt.Errorf("not valid JSON: %w, at byte %d", err, p.json.Pos)
 	}
-	if p.json.space(); p.json.pos < len(data) {
-		return nil, fmt.Errorf("not valid JSON: something follows the value, at byte %d", p.json.pos)
+	if p.json.Space(); p.json.Pos < len(data) {
+		return fmt.Errorf("not valid JSON: something follows the value, at byte %d", p.json.Pos)
 	}
-	return p.sorted(), nil
+	p.made.root, p.made.raw = root, p.source
+	return nil
 }
 
-// sorted returns the leaves by path id, in memory of their own. Ids are given in
-// the order of the text, so that most leaves are in order already: runs of them
-// are merged.
+// sorted returns the leaves that were met by path id, in memory of their own but
+// for their strings. Ids are given in the order of the text, so that most leaves
+// are in order already: runs of them are merged.
 func (p *parser) sorted() []leaf {
 	keys := p.keys[:0]
 	for i := range p.raw {
@@ -82,6 +111,20 @@ func (p *parser) sorted() []leaf {
 		leaves[i] = p.raw[uint32(key)]
 	}
 	return leaves
+}
+
+// own gives leaves their own strings, so that they do not keep the text of which
+// they are parts.
+func own(leaves []leaf) {
+	for i := range leaves {
+		leaves[i].own()
+	}
+}
+
+func (v *value) own() {
+	if v.kind == kindString || v.kind == kindNumber {
+		v.str = strings.Clone(v.str)
+	}
 }
 
 // mergeRuns sorts keys by merging ascending runs, two at a time, from one slice
@@ -125,8 +168,9 @@ var errDuplicate = errors.New("a key is there twice")
 
 // enter notes that a path is met.
 func (p *parser) enter(path uint32) error {
-	for int(path) >= len(p.seen) {
-		p.seen = append(p.seen, make([]uint32, len(p.dict.entries)+64)...)
+	if int(path) >= len(p.seen) {
+		more := make([]uint32, len(p.dict.entries)+64-len(p.seen))
+		p.seen, p.follow, p.first = append(p.seen, more...), append(p.follow, more...), append(p.first, more...)
 	}
 	if p.seen[path] == p.number {
 		return errDuplicate
@@ -139,11 +183,10 @@ func (p *parser) value(path uint32, depth int) error {
 	if err := p.enter(path); err != nil {
 		return err
 	}
-	c := p.json.peek()
-	if c == '{' || c == '[' {
+	if c := p.json.Peek(); c == '{' || c == '[' {
 		return p.container(path, depth)
 	}
-	v, err := p.json.scalar()
+	v, err := p.scalar()
 	if err != nil {
 		return err
 	}
@@ -151,40 +194,90 @@ func (p *parser) value(path uint32, depth int) error {
 	return nil
 }
 
+// scalar reads a value that is neither object nor array.
+func (p *parser) scalar() (value, error) {
+	from := p.json.Pos
+	switch p.json.Peek() {
+	case '"':
+		text, err := p.json.Text()
+		if len(text) == p.json.Pos-from-2 { // nothing is escaped in it, which is longer
+			return stringValue(p.source[from+1 : from+1+len(text)]), err
+		}
+		return stringValue(string(text)), err
+	case 'n':
+		return value{kind: kindNull}, p.json.Literal("null")
+	case 'f':
+		return value{kind: kindFalse}, p.json.Literal("false")
+	case 't':
+		return value{kind: kindTrue}, p.json.Literal("true")
+	}
+	_, err := p.json.Number()
+	return numberValue(p.source[from:p.json.Pos]), err
+}
+
 func (p *parser) container(path uint32, depth int) error {
+	at := p.match(path)
+	if at >= 0 && p.takeOver(at) {
+		return nil
+	}
+	node := p.open(path)
+	err := p.inside(path, depth, at)
+	p.close(node)
+	return err
+}
+
+// inside reads an object or an array, which was the node at of the text before if
+// that is not negative.
+func (p *parser) inside(path uint32, depth, at int) error {
 	if p.asText(path, depth) {
-		raw := p.json.bracketed()
+		raw := p.bracketed()
 		text, err := p.text(raw)
 		p.emit(path, value{kind: kindText, str: text})
-		p.json.pos += len(raw)
+		p.json.Pos += len(raw)
 		return err
 	}
-	if depth != partDepth || p.dict.entries[path].step.key == "managedFields" {
-		return p.inside(path, depth)
+	if at < 0 && depth == partDepth && p.dict.entries[path].step.key != "managedFields" {
+		return p.part(path, depth)
 	}
-	raw := p.json.bracketed()
-	if known, ok := p.parts[part{path, string(raw)}]; ok {
+	return p.members(path, depth, at)
+}
+
+// bracketed returns the object or array that comes, as far as its brackets tell.
+func (p *parser) bracketed() string {
+	from := p.json.Pos
+	return p.source[from : from+lexer.End(p.json.Data[from:])]
+}
+
+// part reads a part that another object may have had already.
+func (p *parser) part(path uint32, depth int) error {
+	raw := p.bracketed()
+	if known, ok := p.parts[part{path, raw}]; ok {
 		p.raw = append(p.raw, known...)
-		p.json.pos += len(raw)
+		for i := range known {
+			p.made.paths = append(p.made.paths, known[i].path)
+		}
+		p.json.Pos += len(raw)
 		return nil
 	}
 	first := len(p.raw)
-	if err := p.inside(path, depth); err != nil { // else raw was what it seemed to be
+	if err := p.members(path, depth, -1); err != nil { // else raw was what it seemed to be
 		return err
 	}
 	if p.partsBytes += len(raw); p.parts == nil || p.partsBytes > maxParts {
 		p.parts, p.partsBytes = map[part][]leaf{}, len(raw)
 	}
-	p.parts[part{path, string(raw)}] = slices.Clone(p.raw[first:])
+	leaves := slices.Clone(p.raw[first:])
+	own(leaves)
+	p.parts[part{path, strings.Clone(raw)}] = leaves
 	return nil
 }
 
 // text returns the canonical form of one JSON value.
-func (p *parser) text(raw []byte) (string, error) {
-	if text, ok := p.texts[string(raw)]; ok {
+func (p *parser) text(raw string) (string, error) {
+	if text, ok := p.texts[raw]; ok {
 		return text, nil
 	}
-	canon, err := canonical(raw)
+	canon, err := canonical([]byte(raw))
 	if err != nil {
 		return "", err
 	}
@@ -192,50 +285,68 @@ func (p *parser) text(raw []byte) (string, error) {
 		p.texts, p.textsBytes = map[string]string{}, 2*len(raw)
 	}
 	text := string(canon)
-	p.texts[string(raw)] = text
+	p.texts[strings.Clone(raw)] = text
 	return text, nil
 }
 
-func (p *parser) inside(path uint32, depth int) error {
-	if p.json.peek() == '[' {
+// members reads what is in an object or array.
+func (p *parser) members(path uint32, depth, at int) error {
+	next, limit := p.next, p.limit
+	p.next, p.limit = p.below(at)
+	defer func() { p.next, p.limit = next, limit }()
+	if p.json.Take('[') {
 		return p.array(path, depth)
 	}
+	p.json.Pos++
 	return p.object(path, depth)
 }
 
 func (p *parser) object(path uint32, depth int) error {
-	p.json.pos++
-	if p.json.space(); p.json.take('}') {
+	if p.json.Space(); p.json.Take('}') {
 		p.emit(path, value{kind: kindObject})
 		return nil
 	}
-	for {
-		key, err := p.json.text()
+	for last := uint32(0); ; {
+		key, err := p.json.Text()
 		if err != nil {
 			return err
 		}
-		child := p.dict.child(path, key)
-		if p.json.space(); !p.json.take(':') {
-			return errSyntax
+		last = p.child(path, last, key)
+		if p.json.Space(); !p.json.Take(':') {
+			return lexer.ErrSyntax
 		}
-		p.json.space()
-		if err := p.value(child, depth+1); err != nil {
+		p.json.Space()
+		if err := p.value(last, depth+1); err != nil {
 			return err
 		}
-		if p.json.space(); !p.json.take(',') {
+		if p.json.Space(); !p.json.Take(',') {
 			break
 		}
-		p.json.space()
+		p.json.Space()
 	}
-	if !p.json.take('}') {
-		return errSyntax
+	if !p.json.Take('}') {
+		return lexer.ErrSyntax
 	}
 	return nil
 }
 
+// child returns the path of a key below parent that comes behind the path last, 0
+// if it is the first.
+func (p *parser) child(parent, last uint32, key []byte) uint32 {
+	guess := &p.first[parent]
+	if last != 0 {
+		guess = &p.follow[last]
+	}
+	if e := &p.dict.entries[*guess]; e.parent == parent && e.step.index < 0 && e.step.key == string(key) {
+		return *guess
+	}
+	id := p.dict.child(parent, key)
+	*guess = id
+	return id
+}
+
 func (p *parser) array(path uint32, depth int) error {
-	p.json.pos++
-	if p.json.space(); p.json.take(']') {
+	if p.json.Space(); p.json.Take(']') {
 		p.emit(path, value{kind: kindArray})
 		return nil
 	}
@@ -243,19 +354,20 @@ func (p *parser) array(path uint32, depth int) error {
 		if err := p.value(p.dict.element(path, i), depth+1); err != nil {
 			return err
 		}
-		if p.json.space(); !p.json.take(',') {
+		if p.json.Space(); !p.json.Take(',') {
 			break
 		}
-		p.json.space()
+		p.json.Space()
 	}
-	if !p.json.take(']') {
-		return errSyntax
+	if !p.json.Take(']') {
+		return lexer.ErrSyntax
 	}
 	return nil
 }
 
 func (p *parser) emit(path uint32, v value) {
 	p.raw = append(p.raw, leaf{path, v})
+	p.made.paths = append(p.made.paths, path)
 }
 
 // asText says where a tree is kept as one text: where it is nested too deeply,

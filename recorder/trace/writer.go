@@ -259,7 +259,7 @@ func (w *Writer) restore(r *record) entry {
 		delete(w.live, r.object)
 		return e
 	}
-	w.keep(e, r.leaves)
+	w.remember(e, r.leaves)
 	return e
 }
 
@@ -323,7 +323,7 @@ func (w *Writer) Append(position *Position, events ...Event) (int, error) {
 	if w.failed != nil {
 		return 0, w.failed
 	}
-	staged := make([]entry, len(events))
+	staged := make([]staged, len(events))
 	for i := range events {
 		if err := w.stage(&staged[i], &events[i]); err != nil {
 			return 0, &InvalidEvent{Index: i, Err: err}
@@ -350,8 +350,14 @@ func (w *Writer) fail(err error) error {
 	return w.failed
 }
 
+// staged is an event that can be written.
+type staged struct {
+	entry
+	change
+}
+
 // stage checks an event and takes its data apart.
-func (w *Writer) stage(e *entry, ev *Event) error {
+func (w *Writer) stage(e *staged, ev *Event) error {
 	switch {
 	case ev.Type == "":
 		return errors.New("it has no type")
@@ -365,21 +371,9 @@ func (w *Writer) stage(e *entry, ev *Event) error {
 	if err := checkPayload(ev); err != nil {
 		return err
 	}
-	data := []byte(ev.Data)
-	if len(data) == 0 {
-		data = []byte("null")
-	}
-	root := w.dict.child(0, rootKey(ev.Type, ev.Object.Resource))
-	leaves, err := w.parser.parse(root, data)
-	if err != nil {
-		return err
-	}
-	if ev.Type.IsObject() && leaves[0].path == root {
-		return fmt.Errorf("the data of a %s event must be a JSON object with fields", ev.Type)
-	}
-	*e = entry{
+	e.entry = entry{
 		time: int64(ev.Time), notBefore: int64(ev.NotBefore), source: ev.Source, typ: ev.Type,
-		inferred: ev.Inferred, root: root, leaves: leaves,
+		inferred: ev.Inferred, root: w.dict.child(0, rootKey(ev.Type, ev.Object.Resource)),
 	}
 	if e.notBefore == 0 {
 		e.notBefore = e.time
@@ -387,12 +381,31 @@ func (w *Writer) stage(e *entry, ev *Event) error {
 	if !ev.Wall.IsZero() {
 		e.wall = int64(ev.Wall.Sub(w.run.Start)) - e.time
 	}
+	return w.parse(e, ev)
+}
+
+// parse takes the data of an event apart.
+func (w *Writer) parse(e *staged, ev *Event) (err error) {
+	data := []byte(ev.Data)
+	if len(data) == 0 {
+		data = []byte("null")
+	}
+	if !ev.Type.IsObject() {
+		e.entry.leaves, err = w.parser.parse(e.root, data)
+		return err
+	}
+	if e.change, err = w.parser.change(ev.Object, e.root, data); err != nil {
+		return err
+	}
+	if e.isScalar(e.root) {
+		return fmt.Errorf("the data of a %s event must be a JSON object with fields", ev.Type)
+	}
 	return nil
 }
 
 // admit gives a staged event its place in the history, unless it is a
 // duplicate.
-func (w *Writer) admit(e *entry, ev *Event) error {
+func (w *Writer) admit(e *staged, ev *Event) error {
 	e.object = w.objects.id(ev.Object)
 	if e.time < w.time {
 		e.wall -= w.time - e.time
@@ -400,14 +413,17 @@ func (w *Writer) admit(e *entry, ev *Event) error {
 	}
 	if !e.typ.IsObject() {
 		e.fresh = true
-		w.enter(e)
-		w.certifyOther(e, ev)
+		w.enter(&e.entry)
+		w.certifyOther(&e.entry, ev)
 		return nil
 	}
-	f := w.fieldsOf(e.root)
-	rv, _ := find(e.leaves, f.rv).text()
+	previous := w.live[e.object]
+	if err := w.rebase(e, ev, previous); err != nil {
+		return err
+	}
+	rv := w.versionOf(e, previous)
 	stream := w.stream(ev.Object)
-	duplicate, late, err := w.isDuplicate(e, ev.Object.UID, rv)
+	duplicate, late, err := w.isDuplicate(&e.entry, ev.Object.UID, rv)
 	if err != nil {
 		return err
 	}
@@ -422,22 +438,38 @@ func (w *Writer) admit(e *entry, ev *Event) error {
 	if w.seen != nil {
 		w.seen[version{e.object, rv}] = true
 	}
-	previous := w.live[e.object]
 	e.fresh = previous == nil
-	if !e.fresh {
-		e.ops = diff(nil, previous.leaves, e.leaves)
-	}
-	w.enter(e)
-	certifyObject(stream, e, rv)
-	if e.typ == Deleted {
-		delete(w.live, e.object)
+	if e.fresh {
+		e.entry.leaves = e.change.leaves
 	} else {
-		w.keep(*e, e.leaves)
+		e.ops = e.difference(previous.leaves)
 	}
-	if !e.fresh { // the whole state is in live; the block needs the difference
-		w.pending[len(w.pending)-1].leaves = nil
-	}
+	w.enter(&e.entry)
+	certifyObject(stream, &e.entry, rv)
+	w.keep(e, ev, previous)
 	return nil
+}
+
+// rebase makes sure that what is known of an event is all of it, or the difference
+// from the state that its object has in the history: a text that was parsed before
+// it may have been a duplicate, or refused together with its batch.
+func (w *Writer) rebase(e *staged, ev *Event, previous *entry) (err error) {
+	if e.base == 0 || previous != nil && e.text.applied == e.base {
+		return nil
+	}
+	e.base = 0
+	e.change.leaves, err = w.parser.parse(e.root, ev.Data)
+	return err
+}
+
+// versionOf returns the resourceVersion of an event.
+func (w *Writer) versionOf(e *staged, previous *entry) string {
+	var leaves []leaf
+	if previous != nil {
+		leaves = previous.leaves
+	}
+	rv, _ := e.find(leaves, w.fieldsOf(e.root).rv).text()
+	return rv
 }
 
 func (w *Writer) enter(e *entry) {
@@ -447,13 +479,31 @@ func (w *Writer) enter(e *entry) {
 	w.pend(*e)
 }
 
-// keep remembers the state of an object after an event.
-func (w *Writer) keep(e entry, leaves []leaf) {
-	if previous := w.live[e.object]; previous != nil {
-		e.links, e.linked = previous.links, previous.linked
+// keep remembers the state of an object after an event, unless that was its end.
+func (w *Writer) keep(e *staged, ev *Event, previous *entry) {
+	if e.typ == Deleted {
+		delete(w.live, e.object)
+		w.parser.known.forget(ev.Object)
+		return
 	}
+	leaves := e.change.leaves
+	if e.base != 0 {
+		leaves = after(previous.leaves, e.ops, e.text.owned)
+	}
+	e.text.applied, e.text.owned = e.version, !e.fresh
+	w.remember(e.entry, leaves)
+}
+
+// remember sets the state of an object.
+func (w *Writer) remember(e entry, leaves []leaf) {
+	live := w.live[e.object]
+	if live == nil {
+		live = &entry{}
+		w.live[e.object] = live
+	}
+	e.links, e.linked = live.links, live.linked
 	e.ops, e.leaves, e.fresh = nil, leaves, true
-	w.live[e.object] = &e
+	*live = e
 }
 
 // pend adds an entry to the open block.

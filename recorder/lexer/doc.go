@@ -1,0 +1,10 @@
+// Package lexer reads the tokens of JSON (RFC 8259) in the versions of objects
+// that a recorder sees: texts of some kilobytes, of which nearly everything was
+// there in the version before. It is below everything that looks into such a text.
+//
+// Two ways to read are here. [Lexer] is strict: it takes what is JSON and nothing
+// else, token by token; what tokens may follow each other is up to its user, and
+// so is that no key is there twice. [End] and [Members] look at brackets and
+// quotes only, which is much faster and says nothing about what is between them:
+// they are for texts that somebody else checks, and for finding where a text ends.
+package lexer
