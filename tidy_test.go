@@ -206,7 +206,8 @@ func TestEveryPolicyHasATest(t *testing.T) {
 func TestImportsGoOneWay(t *testing.T) {
 	const module = "github.com/hindsight-project/hindsight/"
 	forbidden := []struct{ from, to string }{
-		{"recorder/trace/", ""},
+		{"recorder/lexer/", ""},
+		{"recorder/trace/", ""}, // but recorder/lexer
 		{"recorder/", "verifier"},
 		{"recorder/", "cmd"},
 		{"policies/", ""},
@@ -224,8 +225,9 @@ func TestImportsGoOneWay(t *testing.T) {
 		if strings.HasSuffix(f.path, "_test.go") {
 			continue
 		}
+		text := strings.ReplaceAll(f.text, "\t\""+module+"recorder/lexer\"", "")
 		for _, rule := range forbidden {
-			if strings.HasPrefix(f.path, rule.from) && strings.Contains(f.text, "\t\""+module+rule.to) {
+			if strings.HasPrefix(f.path, rule.from) && strings.Contains(text, "\t\""+module+rule.to) {
 				t.Errorf("%s imports %s", f.path, strings.TrimSuffix(module+rule.to, "\""))
 			}
 		}

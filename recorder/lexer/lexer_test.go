@@ -41,7 +41,8 @@ func TestTextsAreReadAsTheyWereWritten(t *testing.T) {
 
 // The lexer takes a scalar when encoding/json does, but for the encoding of text.
 func FuzzScalars(f *testing.F) {
-	for _, text := range append(texts(), `"a"`, `"\ud800"`, `"\u00e9"`, `-0.5e+7`, `01`, `1.`, `null`, `tru`, `"\/"`, `-`) {
+	for _, text := range append(texts(), `"a"`, `"\ud800"`, `"\u00e9"`, `-0.5e+7`, `01`, `1.`, `null`,
+		`tru`, `"\/"`, `-`) {
 		f.Add([]byte(text))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
@@ -88,7 +89,8 @@ func FuzzScalars(f *testing.F) {
 // finds.
 func FuzzEndsAndMembers(f *testing.F) {
 	for _, seed := range []string{
-		`{"a":{"b":"}"},"c":[1,"]\\"],"d":-1}rest`, `[]`, `{}`, ` `, `{"a":1`, `{"a\"b":"\\"}`, `1,2`, `"x`, `{"a" : [ ] , "b":true }`,
+		`{"a":{"b":"}"},"c":[1,"]\\"],"d":-1}rest`, `[]`, `{}`, ` `, `{"a":1`,
+		`{"a\"b":"\\"}`, `1,2`, `"x`, `{"a" : [ ] , "b":true }`,
 		`{"long":"` + strings.Repeat("x", 100) + `\"}"}`,
 	} {
 		f.Add([]byte(seed))
@@ -140,7 +142,9 @@ func members(t *testing.T, data, value []byte) {
 }
 
 func BenchmarkEnd(b *testing.B) {
-	data := []byte(`{"metadata":{"managedFields":[` + strings.Repeat(`{"apiVersion":"v1","fieldsV1":{"f:metadata":{"f:annotations":{".":{},"f:cnpg.io/x":{}},"k:{\"name\":\"a\"}":{".":{},"f:name":{}}},"time":"2026-11-22T02:08:29Z"}},`, 80) + `1]}}`)
+	data := []byte(`{"metadata":{"managedFields":[` + strings.Repeat(`{"apiVersion":"v1","fieldsV1":{`+
+		`"f:metadata":{"f:annotations":{".":{},"f:cnpg.io/x":{}},"k:{\"name\":\"a\"}":{".":{},"f:name":{}}},`+
+		`"time":"2026-11-22T02:08:29Z"}},`, 80) + `1]}}`)
 	b.SetBytes(int64(len(data)))
 	for b.Loop() {
 		if lexer.End(data) != len(data) {

@@ -14,7 +14,8 @@ func FuzzAChangeLeadsToWhatTheTextSays(f *testing.F) {
 	object := `{"metadata":{"name":"pg-1","labels":{"app":"a long enough name","b":"c"},"resourceVersion":"10"},` +
 		`"spec":{"containers":[{"name":"one","image":"registry.example/one:1"},{"name":"two","image":"x"}]}}`
 	for _, next := range []string{
-		object, `{}`, `[1]`, `7`, `{"a":1,"a":2}`, `{"spec":{"containers":[{"name":"one","image":"registry.example/one:1"}]}}`,
+		object, `{}`, `[1]`, `7`, `{"a":1,"a":2}`,
+		`{"spec":{"containers":[{"name":"one","image":"registry.example/one:1"}]}}`,
 		`{"spec":{"containers":[{"name":"two","image":"x"},{"name":"one","image":"registry.example/one:1"}]},"metadata":{}}`,
 	} {
 		f.Add([]byte(object), []byte(next), uint64(1))
@@ -87,10 +88,12 @@ func TestAChangeIsAgainstWhatTheHistoryHas(t *testing.T) {
 	event := func(rv, phase string) Event {
 		return Event{Type: Modified, Time: 1, Object: Object{
 			Resource: Resource{Version: "v1", Resource: "pods", Kind: "Pod"}, Name: "p", UID: "u",
-		}, Data: []byte(`{"metadata":{"name":"p","uid":"u","resourceVersion":"` + rv + `"},"status":{"phase":"` + phase + `"}}`)}
+		}, Data: []byte(`{"metadata":{"name":"p","uid":"u","resourceVersion":"` + rv + `"},` +
+			`"status":{"phase":"` + phase + `"}}`)}
 	}
 	for _, batch := range [][]Event{
-		{event("1", "a")}, {event("2", "b"), {Type: Modified}}, {event("1", "c")}, {event("3", "a"), event("2", "d"), event("4", "a")},
+		{event("1", "a")}, {event("2", "b"), {Type: Modified}}, {event("1", "c")},
+		{event("3", "a"), event("2", "d"), event("4", "a")},
 	} {
 		for len(batch) > 0 {
 			if _, err = w.Append(nil, batch...); err == nil {
