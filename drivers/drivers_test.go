@@ -125,12 +125,13 @@ func TestTriggersAreFacts(t *testing.T) {
 		"over":               {scenarios.TriggerInFlight, target.State{Claims: []target.Claim{claim("2Gi", "2Gi")}}, false},
 		"complete":           {scenarios.TriggerComplete, target.State{Claims: []target.Claim{claim("2Gi", "2Gi")}}, true},
 		"not complete":       {scenarios.TriggerComplete, target.State{Claims: []target.Claim{claim("2Gi", "1Gi")}}, false},
-		"smaller":            {scenarios.TriggerShrink, target.State{Claims: []target.Claim{claim("1Gi", "2Gi")}}, true},
+		"smaller":            {scenarios.TriggerShrink, target.State{Claims: []target.Claim{claim("1Gi", "1Gi")}}, true},
+		"smaller, yet large": {scenarios.TriggerShrink, target.State{Claims: []target.Claim{claim("1900Mi", "0")}}, true},
 		"not smaller":        {scenarios.TriggerShrink, target.State{Claims: []target.Claim{claim("2Gi", "2Gi")}}, false},
 		"healthy":            {scenarios.TriggerHealthy, target.State{Phase: "Cluster in healthy state", Ready: true}, true},
 		"healthy by default": {"", target.State{Phase: "Failing over"}, false},
 	} {
-		got, why := met(test.trigger, &test.state, grown)
+		got, why := met(test.trigger, &test.state, grown, resource.MustParse("2Gi"))
 		if got != test.want || why == "" {
 			t.Errorf("%s: met is %t (%s)", name, got, why)
 		}

@@ -34,6 +34,10 @@ type Options struct {
 
 	// Interval is how often facts are looked for; 0: every 500 ms.
 	Interval time.Duration
+
+	// Evaluation is how often the operator looks at a Cluster with dynamic sizing,
+	// when nothing happens; 0: every 30 s, as documented.
+	Evaluation time.Duration
 }
 
 // Recording is one that is under way.

@@ -129,8 +129,9 @@ func (r *Run) storage() map[string]any {
 		return block
 	}
 	block["request"], block["limit"] = r.sizing.Size, r.sizing.Limit
-	// On small volumes the default of 1Gi free is an emergency from the start.
-	block["emergencyGrow"] = map[string]any{"criticalMinimumFree": "100Mi"}
+	// On small volumes the default of 1Gi free is an emergency from the start, and
+	// on one of 1Gi there are 100Mi free when planned growth is due.
+	block["emergencyGrow"] = map[string]any{"criticalMinimumFree": "50Mi"}
 	return target.Merge(block, r.sizing.Dynamic)
 }
 
@@ -292,7 +293,10 @@ func (r *Run) observe(ctx context.Context, trigger string) error {
 		if err != nil {
 			return false, "", err
 		}
-		ok, detail := met(trigger, s, r.grown())
+		if largest := s.Largest(); largest.Cmp(r.largest) > 0 {
+			r.largest = largest
+		}
+		ok, detail := met(trigger, s, r.grown(), r.largest)
 		seen = detail
 		return ok, detail, nil
 	})
@@ -321,8 +325,9 @@ func (r *Run) grown() resource.Quantity {
 	return size
 }
 
-// met reports whether a trigger is met, and what of it is to be seen.
-func met(trigger string, s *target.State, grown resource.Quantity) (bool, string) {
+// met reports whether a trigger is met, and what of it is to be seen: grown is the
+// size that an expansion has to reach, and largest what a claim requested at most.
+func met(trigger string, s *target.State, grown, largest resource.Quantity) (bool, string) {
 	switch trigger {
 	case scenarios.TriggerInFlight:
 		if claims := s.InFlight(); len(claims) > 0 {
@@ -337,8 +342,8 @@ func met(trigger string, s *target.State, grown resource.Quantity) (bool, string
 		return false, why
 	case scenarios.TriggerShrink:
 		for _, c := range s.Claims {
-			if c.Request.Cmp(grown) < 0 {
-				return true, c.String()
+			if c.Role == target.RoleData && c.Request.Cmp(largest) < 0 {
+				return true, c.String() + ", and a claim requested " + largest.String()
 			}
 		}
 		return false, "no claim is smaller than it was"

@@ -1,6 +1,7 @@
 package drivers
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -10,6 +11,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"k8s.io/apimachinery/pkg/api/resource"
 
 	"github.com/hindsight-project/hindsight/drivers/disruption"
 	"github.com/hindsight-project/hindsight/drivers/scenarios"
@@ -30,8 +33,9 @@ type Run struct {
 	steps     []*step
 	recording Recording
 	result    Result
-	created   bool // there is something to remove
-	slowed    bool // storage behaves as the scenario wants it
+	created   bool              // there is something to remove
+	slowed    bool              // storage behaves as the scenario wants it
+	largest   resource.Quantity // highest request that was seen
 	phase     string
 	mutex     sync.Mutex // of result.Disruptions
 }
@@ -59,7 +63,7 @@ func New(s *scenarios.Scenario, topology string, o *Options) *Run {
 	r.Target = &target.Target{
 		Client: o.Client, Namespace: namespace, Name: "pg", Run: id, OperatorNamespace: o.OperatorNamespace,
 		Hooks: o.Hooks, Offers: o.Offers, SnapshotClass: o.SnapshotClass, UpgradeImage: o.UpgradeImage,
-		Interval: o.Interval,
+		Interval: cmp.Or(o.Interval, 500*time.Millisecond), Evaluation: cmp.Or(o.Evaluation, 30*time.Second),
 		Waiting: func(what, detail string) {
 			text := "waiting for " + what
 			if detail != "" {
@@ -70,9 +74,6 @@ func New(s *scenarios.Scenario, topology string, o *Options) *Run {
 	}
 	if o.Namespace != "" {
 		r.Target.Name = "pg-" + id // several runs in one namespace, and one trace
-	}
-	if r.Target.Interval == 0 {
-		r.Target.Interval = 500 * time.Millisecond
 	}
 	for i, one := range s.Disruptions {
 		r.steps = append(r.steps, &step{Step: one, Disruption: disruption.New(one), number: i + 1})

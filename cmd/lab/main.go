@@ -40,7 +40,7 @@ what you do, or what a recording says.`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(newUpCommand(), newReplayCommand(), newDemoCommand(), newFaultsCommand())
+	root.AddCommand(newUpCommand(), newReplayCommand(), newDemoCommand(), newFaultsCommand(), newSizingCommand())
 	return root
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
@@ -142,6 +143,10 @@ func (d *snapshotRestore) restore(ctx context.Context, t *target.Target) error {
 	if err != nil {
 		return err
 	}
+	state, err := t.State(ctx)
+	if err != nil {
+		return err
+	}
 	d.restored = t.Name + "-restored"
 	spec, _, _ := unstructured.NestedMap(c.Object, "spec")
 	kept := map[string]any{}
@@ -149,6 +154,9 @@ func (d *snapshotRestore) restore(ctx context.Context, t *target.Target) error {
 		if value, there := spec[field]; there {
 			kept[field] = value
 		}
+	}
+	if storage, is := kept["storage"].(map[string]any); is && t.Offers.Dynamic {
+		kept["storage"] = asLarge(storage, state.Largest())
 	}
 	_, err = t.Apply(ctx, map[string]any{
 		"apiVersion": "postgresql.cnpg.io/v1", "kind": "Cluster",
@@ -159,4 +167,17 @@ func (d *snapshotRestore) restore(ctx context.Context, t *target.Target) error {
 		}),
 	})
 	return err
+}
+
+// asLarge is a dynamic block whose volumes begin at least as large as a snapshot:
+// a new Cluster begins with its request, and no volume is made of a larger one.
+func asLarge(storage map[string]any, size resource.Quantity) map[string]any {
+	change := map[string]any{}
+	for _, field := range []string{"request", "limit"} {
+		text, _ := storage[field].(string)
+		if has, err := resource.ParseQuantity(text); err == nil && has.Cmp(size) < 0 {
+			change[field] = size.String()
+		}
+	}
+	return target.Merge(storage, change)
 }

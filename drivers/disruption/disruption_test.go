@@ -7,9 +7,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
@@ -174,5 +176,39 @@ func TestAContainerThatJustStartedIsNotKilledAgain(t *testing.T) {
 	dead := corev1.Pod{Status: corev1.PodStatus{ContainerStatuses: []corev1.ContainerStatus{{}}}}
 	if runs(&young) || !runs(&old) || runs(&dead) {
 		t.Errorf("young %t, old %t, dead %t", runs(&young), runs(&old), runs(&dead))
+	}
+}
+
+func TestAFillMakesGrowthDue(t *testing.T) {
+	const mib = int64(1) << 20
+	for name, c := range map[string]struct {
+		disk         Disk
+		size, buffer int64
+		want         int64
+	}{
+		"a volume much like its file system":      {Disk{Total: 5000 * mib}, 5000 * mib, 20, 4150 * mib},
+		"a small one, of which the log takes 6 %": {Disk{Total: 960 * mib}, 1000 * mib, 20, 830 * mib},
+		"nobody says how large the volume is":     {Disk{Total: 1000 * mib}, 0, 20, 830 * mib},
+		"the file system bounds it":               {Disk{Total: 1000 * mib}, 1100 * mib, 5, 970 * mib},
+	} {
+		if got := due(c.disk, c.size, c.buffer); got != c.want {
+			t.Errorf("%s: %d MiB, want %d", name, got/mib, c.want/mib)
+		}
+	}
+}
+
+func TestAClusterFromASnapshotIsAsLarge(t *testing.T) {
+	block := func(request, limit string) map[string]any {
+		return map[string]any{"request": request, "limit": limit, "targetBuffer": int64(20)}
+	}
+	for name, c := range map[string]struct{ block, want map[string]any }{
+		"it has grown":                   {block("1Gi", "3Gi"), block("2Gi", "3Gi")},
+		"above a limit that was lowered": {block("1Gi", "1280Mi"), block("2Gi", "2Gi")},
+		"it has not":                     {block("2Gi", "3Gi"), block("2Gi", "3Gi")},
+		"sizing is static after all":     {map[string]any{"size": "1Gi"}, map[string]any{"size": "1Gi"}},
+	} {
+		if diff := cmp.Diff(c.want, asLarge(c.block, resource.MustParse("2Gi"))); diff != "" {
+			t.Errorf("%s: -want +got\n%s", name, diff)
+		}
 	}
 }

@@ -23,10 +23,12 @@ const ballast = "hindsight-ballast"
 type Fill struct {
 	Role       string
 	SQL        bool
-	Percent    int    // used share that is wanted; 0: a little beyond the target buffer
+	Percent    int    // used share that is wanted; 0: so much that growth is due
 	Tablespace string // the volume is that of a tablespace
 
-	pod string
+	pod    string
+	buffer int64 // free share that the cluster wants, percent
+	full   Disk  // as it was left
 }
 
 // Disk is how full a file system is, in bytes.
@@ -48,25 +50,35 @@ func (d *Fill) Prepare(ctx context.Context, t *target.Target) error {
 	if d.pod, err = instanceOf(s, role); err != nil {
 		return err
 	}
-	if d.Percent == 0 {
-		if d.Percent, err = beyondBuffer(ctx, t); err != nil {
-			return err
-		}
+	c, err := t.Get(ctx)
+	if err != nil {
+		return err
+	}
+	var found bool
+	d.buffer, found, _ = unstructured.NestedInt64(c.Object, "spec", "storage", "targetBuffer")
+	if !found {
+		d.buffer = 20 // the operator's default
 	}
 	return nil
 }
 
-// beyondBuffer is the used share, in percent, that makes growth due.
-func beyondBuffer(ctx context.Context, t *target.Target) (int, error) {
-	c, err := t.Get(ctx)
+// wanted is how many bytes are to be used.
+func (d *Fill) wanted(ctx context.Context, t *target.Target, disk Disk) (int64, error) {
+	if d.Percent != 0 {
+		return disk.Total * int64(d.Percent) / 100, nil
+	}
+	s, err := t.State(ctx)
 	if err != nil {
 		return 0, err
 	}
-	buffer, found, _ := unstructured.NestedInt64(c.Object, "spec", "storage", "targetBuffer")
-	if !found {
-		buffer = 20 // the operator's default
-	}
-	return int(100-buffer) + 4, nil
+	return due(disk, s.Size(d.pod, d.Tablespace), d.buffer), nil
+}
+
+// due is the usage, in bytes, that makes planned growth due. The free share has to
+// be below the buffer, and the size at which it would not be above that of the
+// volume, which is larger than its file system: by a tenth where the volume is small.
+func due(disk Disk, size, buffer int64) int64 {
+	return min(max(disk.Total, size)*(103-buffer)/100, disk.Total*97/100)
 }
 
 // Inject fills the volume.
@@ -75,14 +87,18 @@ func (d *Fill) Inject(ctx context.Context, t *target.Target) (Done, error) {
 	if err != nil {
 		return Done{}, err
 	}
-	missing := before.Total*int64(d.Percent)/100 - before.Used
-	if missing > 0 {
+	wanted, err := d.wanted(ctx, t, before)
+	if err != nil {
+		return Done{}, err
+	}
+	if missing := wanted - before.Used; missing > 0 {
 		err = d.write(ctx, t, missing)
 	}
 	after, unread := d.disk(ctx, t)
 	if unread != nil {
 		return Done{Note: "wrote to the disk of " + d.pod}, unread
 	}
+	d.full = after
 	return Done{
 		fmt.Sprintf("filled %s of %s from %.1f %% to %.1f %%", d.path(), d.pod, before.Percent(), after.Percent()),
 		map[string]any{
@@ -110,12 +126,19 @@ func (d *Fill) path() string {
 	if d.Tablespace != "" {
 		return "/var/lib/postgresql/tablespaces/" + d.Tablespace
 	}
-	return "/var/lib/postgresql/data"
+	return DataPath
 }
 
-// disk asks df how full the volume is.
 func (d *Fill) disk(ctx context.Context, t *target.Target) (Disk, error) {
-	text, err := t.Exec(ctx, d.pod, "df", "-B1", "--output=size,used", d.path())
+	return DiskOf(ctx, t, d.pod, d.path())
+}
+
+// DataPath is where the data volume is mounted.
+const DataPath = "/var/lib/postgresql/data"
+
+// DiskOf asks df in a pod how full the file system at a path is.
+func DiskOf(ctx context.Context, t *target.Target, pod, path string) (Disk, error) {
+	text, err := t.Exec(ctx, pod, "df", "-B1", "--output=size,used", path)
 	if err != nil {
 		return Disk{}, err
 	}

@@ -44,10 +44,10 @@ func (d *oscillation) done() Done {
 	return Done{fmt.Sprintf("usage went over the threshold %d times", d.seen), map[string]any{"cycles": d.seen}}
 }
 
-// noticed waits for the operator's next evaluations: a dynamic cluster has one
-// every 30 s, in which nothing has to change.
+// noticed waits for the operator's next two evaluations, in which nothing has to
+// change, so that only time tells of them; and a little more.
 func (d *oscillation) noticed(ctx context.Context, t *target.Target, atMost time.Duration, what string) error {
-	const evaluations = 65 * time.Second
+	evaluations := 2*t.Evaluation + t.Evaluation/6
 	began := time.Now()
 	return t.Until(ctx, max(atMost, 2*evaluations), "two evaluations of "+what,
 		func(context.Context) (bool, string, error) {
@@ -103,7 +103,7 @@ func (d *budgetExhaustion) untilGrownOrPending(
 		if err != nil {
 			return false, "", err
 		}
-		grown := int(disk.Percent()) < d.Percent-2 && len(s.InFlight()) == 0
+		grown := disk.Total > d.full.Total && len(s.InFlight()) == 0
 		return exhausted || grown, fmt.Sprintf("state %s, %d planned actions left", state, planned), nil
 	})
 	return exhausted, err

@@ -172,6 +172,29 @@ func (s *State) Complete(grown resource.Quantity) (bool, string) {
 	return first != nil, "there is no claim"
 }
 
+// Size is that of the volume of an instance in bytes, the data volume where no
+// tablespace is named; 0 when there is none.
+func (s *State) Size(instance, tablespace string) int64 {
+	role := map[bool]string{true: RoleData, false: RoleTablespace}[tablespace == ""]
+	for _, c := range s.Claims {
+		if c.Instance == instance && c.Role == role && c.Tablespace == tablespace {
+			return c.Capacity.Value()
+		}
+	}
+	return 0
+}
+
+// Largest is the highest request of the claims of the data volumes.
+func (s *State) Largest() resource.Quantity {
+	var most resource.Quantity
+	for _, c := range s.Claims {
+		if c.Role == RoleData && c.Request.Cmp(most) > 0 {
+			most = c.Request
+		}
+	}
+	return most
+}
+
 // The roles of claims.
 const (
 	RoleData       = "PG_DATA"

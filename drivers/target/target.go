@@ -56,6 +56,9 @@ type Target struct {
 	// Interval is how often a fact is looked for.
 	Interval time.Duration
 
+	// Evaluation is how often the operator looks at a Cluster with dynamic sizing.
+	Evaluation time.Duration
+
 	// Waiting is told what is waited for, and how it stands.
 	Waiting func(what, detail string)
 

@@ -78,6 +78,7 @@ func start(t *testing.T, o cluster.Options) (*cluster.Cluster, *target.Client) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	config.QPS = -1 // many runs at once
 	client, err := connect(config)
 	if err != nil {
 		t.Fatal(err)
