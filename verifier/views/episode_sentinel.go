@@ -260,7 +260,7 @@ func (t testimony) losses(w *episodeWorkload, a *action, s stretch) {
 		group := lost[k]
 		w.Lost = append(w.Lost, lostGroup{
 			elementGroup: groupOf(group.numbers, group.known.Seq, group.read.Seq),
-			Crash:        k.failover != 0, Failover: k.failover, Standby: k.standby,
+			Told:         !k.untold, Crash: k.failover != 0, Failover: k.failover, Standby: k.standby,
 		})
 	}
 }

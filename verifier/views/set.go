@@ -41,6 +41,7 @@ type elementGroup struct {
 // lostGroup is elements that were lost in the same way.
 type lostGroup struct {
 	elementGroup
+	Told     bool   `json:"told"` // somebody had an acknowledgement
 	Crash    bool   `json:"crash"`
 	Failover uint64 `json:"failover_seq"`
 	Standby  string `json:"standby"`
@@ -271,17 +272,21 @@ func (w workload) classify(l ledger, d *setDocument) {
 		group := lost[k]
 		d.Lost = append(d.Lost, lostGroup{
 			elementGroup: groupOf(group.numbers, group.known.Seq, group.read.Seq),
-			Crash:        k.failover != 0, Failover: k.failover, Standby: k.standby,
+			Told:         !k.untold, Crash: k.failover != 0, Failover: k.failover, Standby: k.standby,
 		})
 	}
 }
 
 type lostKey struct {
+	untold   bool
 	failover uint64
 	standby  string
 }
 
 func (k lostKey) compare(o lostKey) int {
+	if k.untold != o.untold {
+		return map[bool]int{false: -1, true: 1}[k.untold]
+	}
 	return cmp.Or(cmp.Compare(k.failover, o.failover), cmp.Compare(k.standby, o.standby))
 }
 
@@ -291,9 +296,10 @@ type lostElements struct {
 }
 
 func (w workload) lose(l ledger, n int64, known moment, read sentinelEvent, lost map[lostKey]*lostElements) {
-	key := lostKey{standby: standbyNone}
+	_, told := l.acks[n]
+	key := lostKey{untold: !told, standby: standbyNone}
 	if failover, ok := w.crashAfter(known); ok {
-		key = lostKey{failover.Begin.Seq, l.onStandby(n, failover)}
+		key.failover, key.standby = failover.Begin.Seq, l.onStandby(n, failover)
 	}
 	if lost[key] == nil {
 		lost[key] = &lostElements{known: known, read: read.moment}

@@ -47,15 +47,15 @@ func TestElements(t *testing.T) {
 		name string
 		tell func(s *story)
 		want map[string]string // the groups that are not empty
-		lost []string          // elements, crash, standby
+		lost []string          // elements, crash, standby, told
 	}{
 		{"all are found", func(s *story) { s.read(60, "1-5", nil) }, map[string]string{"stable": "1-5 (5)"}, nil},
 		{"some are lost", func(s *story) { s.read(60, "1-2,5", nil) },
-			map[string]string{"stable": "1-2,5 (3)"}, []string{"3-4 false none"}},
+			map[string]string{"stable": "1-2,5 (3)"}, []string{"3-4 false none true"}},
 		{"found at last", func(s *story) { s.read(60, "1-4", nil).read(70, "1-5", nil) },
 			map[string]string{"stable": "1-5 (5)"}, nil},
 		{"lost at last", func(s *story) { s.read(60, "1-5", nil).read(70, "1-4", nil) },
-			map[string]string{"stable": "1-4 (4)"}, []string{"5 false none"}},
+			map[string]string{"stable": "1-4 (4)"}, []string{"5 false none true"}},
 		{"no read", func(*story) {}, map[string]string{"never_read": "1-5 (5)"}, nil},
 		{"a read that was not complete proves only what it found", func(s *story) {
 			s.read(60, "1-2", object{"complete": false})
@@ -76,7 +76,12 @@ func TestElements(t *testing.T) {
 		}, map[string]string{"stable": "1-5 (5)", "recovered": "6 (1)"}, nil},
 		{"it was found once, and lost then", func(s *story) {
 			s.say(20, "sentinel.invoked", object{"n": 6}).read(60, "1-6", nil).read(70, "1-5", nil)
-		}, map[string]string{"stable": "1-5 (5)"}, []string{"6 false none"}},
+		}, map[string]string{"stable": "1-5 (5)"}, []string{"6 false none false"}},
+		{"the crashed primary alone has shown it", func(s *story) {
+			s.say(20, "sentinel.invoked", object{"n": 6}).say(21, "sentinel.unknown", object{"n": 6}).
+				read(22, "1-5", object{"instance": "pg-2", "primary": false}).
+				failover(24, 30, "pending").read(26, "1-6", nil).read(60, "1-5", nil)
+		}, map[string]string{"stable": "1-5 (5)"}, []string{"6 true lacked false"}},
 		{"it failed, and is there", func(s *story) {
 			s.say(20, "sentinel.invoked", object{"n": 6}).
 				say(21, "sentinel.failed", object{"n": 6}).read(60, "1-6", nil)
@@ -91,32 +96,32 @@ func TestElements(t *testing.T) {
 			map[string]string{"stable": "1-5 (5)", "duplicated": "2 (1)"}, nil},
 		{"lost in a crash, the standby is not recorded", func(s *story) {
 			s.failover(20, 25, "pending").read(60, "1-3", nil)
-		}, map[string]string{"stable": "1-3 (3)"}, []string{"4-5 true unknown"}},
+		}, map[string]string{"stable": "1-3 (3)"}, []string{"4-5 true unknown true"}},
 		{"lost in a crash, the standby lacked them", func(s *story) {
 			s.read(16, "1-3", object{"instance": "pg-2", "primary": false}).
 				failover(20, 25, "pending").read(60, "1-3", nil)
-		}, map[string]string{"stable": "1-3 (3)"}, []string{"4-5 true lacked"}},
+		}, map[string]string{"stable": "1-3 (3)"}, []string{"4-5 true lacked true"}},
 		{"lost in a crash, the standby had one", func(s *story) {
 			s.read(16, "1-4", object{"instance": "pg-2", "primary": false}).
 				failover(20, 25, "pending").read(60, "1-3", nil)
-		}, map[string]string{"stable": "1-3 (3)"}, []string{"4 true had", "5 true lacked"}},
+		}, map[string]string{"stable": "1-3 (3)"}, []string{"4 true had true", "5 true lacked true"}},
 		{"lost in a crash, the standby had reached one", func(s *story) {
 			s.read(16, "", object{"instance": "pg-2", "primary": false, "complete": false, "lsn": "0/4000"}).
 				failover(20, 25, "pending").read(60, "1-3", nil)
-		}, map[string]string{"stable": "1-3 (3)"}, []string{"4 true had", "5 true lacked"}},
+		}, map[string]string{"stable": "1-3 (3)"}, []string{"4 true had true", "5 true lacked true"}},
 		{"lost in a crash, another standby had them", func(s *story) {
 			s.read(16, "1-5", object{"instance": "pg-3", "primary": false}).
 				failover(20, 25, "pending").read(60, "1-3", nil)
-		}, map[string]string{"stable": "1-3 (3)"}, []string{"4-5 true unknown"}},
+		}, map[string]string{"stable": "1-3 (3)"}, []string{"4-5 true unknown true"}},
 		{"lost in a crash, the standby was read too late", func(s *story) {
 			s.failover(20, 25, "pending").
 				read(22, "1-5", object{"instance": "pg-2", "primary": false}).read(60, "1-3", nil)
-		}, map[string]string{"stable": "1-3 (3)"}, []string{"4-5 true unknown"}},
+		}, map[string]string{"stable": "1-3 (3)"}, []string{"4-5 true unknown true"}},
 		{"lost in a switchover", func(s *story) { s.failover(20, 25, "pg-2").read(60, "1-3", nil) },
-			map[string]string{"stable": "1-3 (3)"}, []string{"4-5 false none"}},
+			map[string]string{"stable": "1-3 (3)"}, []string{"4-5 false none true"}},
 		{"lost though acknowledged after the crash", func(s *story) {
 			s.failover(5, 8, "pending").read(60, "1-3", nil)
-		}, map[string]string{"stable": "1-3 (3)"}, []string{"4-5 false none"}},
+		}, map[string]string{"stable": "1-3 (3)"}, []string{"4-5 false none true"}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -135,7 +140,7 @@ func TestElements(t *testing.T) {
 			if test.lost == nil {
 				test.lost = []string{}
 			}
-			expect(t, pick(d["lost"], "elements", "crash", "standby"), test.lost)
+			expect(t, pick(d["lost"], "elements", "crash", "standby", "told"), test.lost)
 		})
 	}
 }

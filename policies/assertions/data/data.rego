@@ -53,6 +53,12 @@ _excusable(workload, group) if {
 	not workload.synchronous
 }
 
+# Whoever waits for a standby when the primary crashes is told nothing.
+_excusable(_, group) if {
+	group.crash
+	not group.told
+}
+
 _owed := [group |
 	some workload in _workloads
 	some group in workload.lost

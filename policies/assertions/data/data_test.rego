@@ -27,7 +27,8 @@ _watched(changes) := fixture.episode({"sentinel": true, "workloads": [_workload(
 
 _lost(changes) := object.union(
 	{
-		"elements": "3-4", "count": 2, "seq": [15, 40], "crash": false, "failover_seq": 0, "standby": "none",
+		"elements": "3-4", "count": 2, "seq": [15, 40], "told": true,
+		"crash": false, "failover_seq": 0, "standby": "none",
 	},
 	changes,
 )
@@ -56,6 +57,12 @@ test_data[name] if {
 		"elements are lost": {"change": {"lost": [_lost({})]}, "want": _violated(_missing("lost"))},
 		"elements are lost in a crash, with synchronous replication": {
 			"change": {"synchronous": true, "lost": [_crash("lacked")]}, "want": _violated(_missing("lost")),
+		},
+		"elements are lost in a crash that nobody was told of": {
+			"change": {"synchronous": true, "lost": [object.union(_crash("lacked"), {"told": false})]}, "want": _held,
+		},
+		"elements are lost without a crash after a read had found them": {
+			"change": {"lost": [_lost({"told": false})]}, "want": _violated(_missing("lost")),
 		},
 		"elements are lost in a crash that the standby had": {
 			"change": {"lost": [_crash("had")]}, "want": _violated(_missing("lost_though_replicated")),

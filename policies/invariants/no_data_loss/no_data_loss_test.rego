@@ -12,7 +12,7 @@ _none := {"elements": "", "count": 0, "seq": []}
 
 _group(elements, count, seq) := {"elements": elements, "count": count, "seq": seq}
 
-_restart := {"crash": false, "failover_seq": 0, "standby": "none"}
+_restart := {"told": true, "crash": false, "failover_seq": 0, "standby": "none"}
 
 _lost(changes) := object.union(object.union(_group("7-9", 3, [20, 60]), _restart), changes)
 
@@ -77,6 +77,21 @@ test_sets[name] if {
 		"lost with synchronous replication, standby not recorded": {
 			"change": {"synchronous": true, "lost": [_lost({"crash": true, "standby": "unknown"})]},
 			"want": _violated("lost", [20, 60], "7-9", "found", 3),
+		},
+		"lost in a crash with synchronous replication, and nobody was told": {
+			"change": {"synchronous": true, "lost": [_lost({"told": false, "crash": true, "standby": "lacked"})]},
+			"want": _held,
+		},
+		"lost though the standby had them, and nobody was told": {
+			"change": {"synchronous": true, "lost": [_lost({"told": false, "crash": true, "standby": "had"})]},
+			"want": _violated("lost_though_replicated", [20, 60], "7-9", "found", 3),
+		},
+		"lost in a crash and nobody was told, standby not recorded": {
+			"change": {"synchronous": true, "lost": [_lost({"told": false, "crash": true, "standby": "unknown"})]},
+			"want": _doubt(_held, "standby_unknown", [20, 60]),
+		},
+		"lost without a crash after a read had found them": {
+			"change": {"lost": [_lost({"told": false})]}, "want": _violated("lost", [20, 60], "7-9", "found", 3),
 		},
 		"found though never written": {
 			"change": {"unexpected": _group("500", 1, [60])},

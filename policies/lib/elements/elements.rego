@@ -13,6 +13,12 @@ _excusable(workload, group) if {
 	not workload.synchronous
 }
 
+# Whoever waits for a standby when the primary crashes is told nothing.
+_excusable(_, group) if {
+	group.crash
+	not group.told
+}
+
 _code(workload, group) := "lost_though_replicated" if {
 	_excusable(workload, group)
 	group.standby == "had"

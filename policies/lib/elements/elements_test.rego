@@ -24,6 +24,16 @@ test_losses[name] if {
 			"group": {"crash": true, "standby": "had"}, "synchronous": false,
 			"code": {"lost_though_replicated"}, "reason": set(),
 		},
+		"in a crash that nobody was told of, though commits waited": {
+			"group": {"told": false, "crash": true, "standby": "lacked"}, "synchronous": true, "code": set(), "reason": set(),
+		},
+		"in a crash that nobody was told of, though the standby had them": {
+			"group": {"told": false, "crash": true, "standby": "had"}, "synchronous": true,
+			"code": {"lost_though_replicated"}, "reason": set(),
+		},
+		"without a crash, after a read had found them": {
+			"group": {"told": false}, "synchronous": true, "code": {"lost"}, "reason": set(),
+		},
 		"in a crash of which nobody knows": {
 			"group": {"crash": true, "standby": "unknown"}, "synchronous": false,
 			"code": set(), "reason": {"standby_unknown"},

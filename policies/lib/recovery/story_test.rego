@@ -314,7 +314,10 @@ workload(changes) := object.union(
 )
 
 loss(changes) := object.union(
-	{"elements": "7-9", "count": 3, "seq": [16, 90], "crash": false, "failover_seq": 0, "standby": "none"},
+	{
+		"elements": "7-9", "count": 3, "seq": [16, 90], "told": true,
+		"crash": false, "failover_seq": 0, "standby": "none",
+	},
 	changes,
 )
 
