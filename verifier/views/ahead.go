@@ -48,7 +48,7 @@ func foresee(r *trace.Reader, h *history) ([]ending, error) {
 }
 
 // foresightSelection is what the first reading reads: of all that the second one
-// reads, when it was created.
+// may read, when it was created.
 func foresightSelection() trace.Selection {
 	created := []string{"metadata", "creationTimestamp"}
 	fields := []trace.Fields{
@@ -65,7 +65,7 @@ func foresightSelection() trace.Selection {
 		{Group: "events.k8s.io", Resource: "events", Paths: [][]string{{"regarding", "namespace"}}},
 		{Group: "snapshot.storage.k8s.io", Resource: "volumesnapshotclasses", Paths: [][]string{{"driver"}}},
 	}
-	for _, f := range selection().Fields {
+	for _, f := range needsOf(Names()).selection().Fields {
 		if slices.ContainsFunc(f.Paths, func(p []string) bool {
 			return len(p) <= len(created) && slices.Equal(p, created[:len(p)])
 		}) {

@@ -12,6 +12,7 @@ import (
 // history is what the views are made of: the recorded objects as change points,
 // folded in one scan of the trace.
 type history struct {
+	needs    needs
 	start    time.Time // of the trace's clock
 	end      moment    // the last event: the watermark
 	ahead    *int64    // ns by which the recorder's clock is ahead of the API's, at most; nil: unknown
@@ -160,33 +161,12 @@ func bodyPaths() [][]string {
 	return paths
 }
 
-// selection is what the fold reads of a trace.
-func selection() trace.Selection {
-	return trace.Selection{
-		Fields: slices.Concat(waitFields(), episodeFields(), backupFields(), clusterFields(), []trace.Fields{
-			suiteFields(), eventFields(), newEventFields(),
-			{Resource: "persistentvolumeclaims", Paths: [][]string{{"metadata"}, {"spec"}, {"status"}}},
-			{Resource: "persistentvolumeclaims", Paths: bodyPaths(), Topic: topicBody},
-			{Resource: "pods", Topic: topicPod, Paths: [][]string{
-				{"metadata", "labels"}, {"metadata", "creationTimestamp"}, {"metadata", "deletionTimestamp"},
-				{"metadata", "ownerReferences"}, {"spec", "nodeName"}, {"status", "phase"},
-				{"status", "conditions", "*", "type"}, {"status", "conditions", "*", "status"},
-				{"status", "containerStatuses", "*", "restartCount"},
-			}},
-			{Group: "coordination.k8s.io", Resource: "leases", Paths: [][]string{{"spec", "holderIdentity"}}},
-			{Group: "storage.k8s.io", Resource: "volumeattachments", Paths: [][]string{
-				{"spec", "source"}, {"spec", "nodeName"}, {"status", "attached"},
-			}},
-		}),
-		Types: slices.Concat([]trace.Type{trace.Mark, usageSample, logLine}, sentinelTypes, waitTypes),
-	}
-}
-
-// newHistory begins the history of a trace.
-func newHistory(r *trace.Reader) *history {
+// newHistory begins the history of a trace, for some views.
+func newHistory(r *trace.Reader, needs needs) *history {
 	certificate := r.Certificate()
 	end := moment{Seq: certificate.Events, NS: certificate.Duration, NotBefore: certificate.Duration}
 	return &history{
+		needs:        needs,
 		start:        r.Run().Start,
 		end:          end,
 		within:       map[string][]int{},
@@ -271,10 +251,26 @@ func (h *history) observe(c *trace.Change) error {
 		}
 		return nil
 	}
-	defer h.run.observe(h, c)
-	defer h.backups.observe(h, c)
-	defer h.waiting.observe(h, c)
-	defer h.episodes.observe(h, c)
+	if err := h.observeCommon(c); err != nil {
+		return err
+	}
+	if h.needs.episodes {
+		h.episodes.observe(h, c)
+	}
+	if h.needs.waiting {
+		h.waiting.observe(h, c)
+	}
+	if h.needs.backups {
+		h.backups.observe(h, c)
+	}
+	if h.needs.run {
+		h.run.observe(h, c)
+	}
+	return nil
+}
+
+// observeCommon folds what several views are made of.
+func (h *history) observeCommon(c *trace.Change) error {
 	switch {
 	case c.Type == trace.Mark:
 		h.observeSpec(c)

@@ -55,7 +55,7 @@ func (p *Projection) read(r *trace.Reader, done func(*Projection, int, []Documen
 	}
 	var due []string // namespaces that have ended
 	swept := uint64(0)
-	err = r.Scan(selection(), func(c *trace.Change) error {
+	err = r.Scan(h.needs.selection(), func(c *trace.Change) error {
 		for len(endings) > 0 && endings[0].seq < c.Seq {
 			due, endings = append(due, endings[0].namespace), endings[1:]
 		}

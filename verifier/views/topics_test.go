@@ -52,11 +52,12 @@ func TestTopicsChangeNothingOfWhatIsTold(t *testing.T) {
 // the versions that did not touch each topic.
 func readWhole(t *testing.T, r *trace.Reader, saved map[trace.Topic]int) []Document {
 	t.Helper()
-	p := &Projection{history: newHistory(r), want: Names()}
+	all := needsOf(Names())
+	p := &Projection{history: newHistory(r, all), want: Names()}
 	if _, err := foresee(r, p.history); err != nil {
 		t.Fatal(err)
 	}
-	err := r.Scan(selection(), func(c *trace.Change) error {
+	err := r.Scan(all.selection(), func(c *trace.Change) error {
 		for topic := topicSpec; topic != 0; topic <<= 1 {
 			if c.Topics&topic == 0 {
 				saved[topic]++

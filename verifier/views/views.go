@@ -91,7 +91,9 @@ func Follow(
 			return nil, fmt.Errorf("there is no view %q (there are: %s)", view, strings.Join(Names(), ", "))
 		}
 	}
-	p := &Projection{history: newHistory(r), want: slices.Compact(slices.Sorted(slices.Values(want)))}
+	p := &Projection{
+		history: newHistory(r, needsOf(want)), want: slices.Compact(slices.Sorted(slices.Values(want))),
+	}
 	if err := p.read(r, done); err != nil {
 		return nil, fmt.Errorf("project the trace: %w", err)
 	}

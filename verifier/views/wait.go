@@ -123,9 +123,6 @@ func waitFields() []trace.Fields {
 		{Group: "policy", Resource: "poddisruptionbudgets", Paths: [][]string{
 			{"metadata", "ownerReferences"}, {"spec"}, {"status"},
 		}},
-		{Group: "storage.k8s.io", Resource: "volumeattachments", Paths: [][]string{
-			{"metadata", "deletionTimestamp"}, {"status", "attachError"}, {"status", "detachError"},
-		}},
 		{Group: "postgresql.cnpg.io", Resource: "backups", Paths: [][]string{
 			{"spec"}, {"status", "phase"}, {"status", "error"}, {"status", "method"},
 		}},
