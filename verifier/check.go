@@ -38,6 +38,7 @@ type Options struct {
 	Today    time.Time           // the day on which waivers are read
 	Stdin    io.Reader           // what Stdin reads; nil: nothing
 	Cache    string              // directory for what was compiled of the default set; empty: none
+	Story    bool                // tell what happened, too
 }
 
 // Find replaces directories by the traces below them (files that end with .db),
@@ -176,6 +177,10 @@ func checkFile(ctx context.Context, t *verdict.Trace, o Options, set *policy.Set
 	run, certificate := r.Run(), r.Certificate()
 	t.Run, t.Certificate, t.Assumptions = &run, &certificate, assumptions(certificate)
 	told, demanded := story.New(run), demand{ids: slices.Concat(o.Only, o.Require)}
+	var teller audience
+	if o.Story {
+		teller = audience{story.Views(), told.Add}
+	}
 	err = r.Scan(trace.Selection{Types: []trace.Type{trace.Mark}}, func(c *trace.Change) error {
 		if c.Type == trace.Mark {
 			told.Mark(c)
@@ -186,11 +191,13 @@ func checkFile(ctx context.Context, t *verdict.Trace, o Options, set *policy.Set
 	if err != nil {
 		return err
 	}
-	judged, documents, err := judge(ctx, r, set, story.Views(), told.Add)
+	judged, documents, err := judge(ctx, r, set, teller)
 	if err != nil {
 		return err
 	}
-	t.Story = told.Story(certificate)
+	if o.Story {
+		t.Story = told.Story(certificate)
+	}
 	t.Policies, t.Diagnoses, t.Undiagnosed = judged.Policies, judged.Diagnoses, judged.Undiagnosed
 	demanded.note(set, t.Policies)
 	t.Identify()
@@ -206,18 +213,26 @@ func checkFile(ctx context.Context, t *verdict.Trace, o Options, set *policy.Set
 	return nil
 }
 
+// audience is who else is shown the documents, and what it wants to see; maybe nobody.
+type audience struct {
+	views []string
+	show  func([]views.Document)
+}
+
 // judge asks the policies about the documents, one part of the trace at a time on
-// each processor, beginning while the trace is read. Whoever else is interested is
-// shown each part, with more views. A part with findings is kept, so that they can be explained.
+// each processor, beginning while the trace is read. The audience is shown each part.
+// A part with findings is kept, so that they can be explained.
 func judge(
-	ctx context.Context, r *trace.Reader, set *policy.Set, more []string, show func([]views.Document),
+	ctx context.Context, r *trace.Reader, set *policy.Set, also audience,
 ) (policy.Judgement, *archive, error) {
 	judging, documents := set.Begin(), newArchive()
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(runtime.GOMAXPROCS(0))
 	ask := func(part int, made []views.Document) (found bool, err error) {
 		documents.enter(part, made)
-		show(made)
+		if also.show != nil {
+			also.show(made)
+		}
 		docs := make([]policy.Document, len(made))
 		for i, d := range made {
 			docs[i] = policy.Document{View: d.View, Entity: d.Entity, Input: d.Content}
@@ -234,7 +249,7 @@ func judge(
 		})
 		return ctx.Err()
 	}
-	projected, err := views.Follow(r, slices.Concat(set.Views(), more), early)
+	projected, err := views.Follow(r, slices.Concat(set.Views(), also.views), early)
 	if err != nil {
 		return policy.Judgement{}, nil, errors.Join(err, group.Wait())
 	}

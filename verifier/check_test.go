@@ -81,6 +81,7 @@ func small(t testing.TB, amend func(*trace.Writer)) string {
 
 func check(t testing.TB, o verifier.Options, paths ...string) verdict.Run {
 	t.Helper()
+	o.Story = true
 	run, err := verifier.Check(context.Background(), paths, o)
 	if err != nil {
 		t.Fatal(err)
@@ -458,6 +459,27 @@ func TestRealRecordingsGiveTheSameBytesTwiceAndFromADirectory(t *testing.T) {
 		}
 		if diff := cmp.Diff(want, string(renderOpen(t, f.Name, directory, open))); diff != "" {
 			t.Errorf("%s: the policies built in and those of the directory differ:\n%s", f.Name, diff)
+		}
+	}
+}
+
+// Who tells no story makes fewer views: that must not show in what the policies say.
+func TestTheStoryChangesNoVerdict(t *testing.T) {
+	for _, o := range []verifier.Options{{}, {Only: []string{"policy-bounds"}}, {Only: []string{"scenario-node-drain"}}} {
+		for _, name := range recordings {
+			file := recording(t, name)
+			told := check(t, o, file).Traces[0]
+			if told.Story == nil || len(told.Story.Moments) == 0 {
+				t.Fatalf("%s: there is no story", name)
+			}
+			silent, err := verifier.Check(t.Context(), []string{file}, o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			told.Story = nil
+			if diff := cmp.Diff(told, silent.Traces[0]); diff != "" {
+				t.Errorf("%s %v: -with the story +without:\n%s", name, o.Only, diff)
+			}
 		}
 	}
 }

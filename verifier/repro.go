@@ -17,7 +17,6 @@ import (
 	"github.com/hindsight-project/hindsight/verifier/policy"
 	"github.com/hindsight-project/hindsight/verifier/slice"
 	"github.com/hindsight-project/hindsight/verifier/verdict"
-	"github.com/hindsight-project/hindsight/verifier/views"
 )
 
 // ReproFile is one file of a reproduction; Executable marks its script.
@@ -47,7 +46,7 @@ func Repro(ctx context.Context, path string, o Options, id string, whole bool) (
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, r.Close()) }()
-	judged, documents, err := judge(ctx, r, set, nil, func([]views.Document) {})
+	judged, documents, err := judge(ctx, r, set, audience{})
 	if err != nil {
 		return nil, err
 	}

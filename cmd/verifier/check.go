@@ -191,6 +191,7 @@ func (o *checkOptions) run(ctx context.Context, paths []string) error {
 	options.Require = o.require
 	options.Only, options.Allow, options.Stdin = o.only, o.allowances, o.in
 	options.Waivers, options.Today = o.waived, time.Now()
+	options.Story = o.outputFlags.tellsStory()
 	paths, err := verifier.Find(paths)
 	if err != nil {
 		return err

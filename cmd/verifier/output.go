@@ -26,6 +26,7 @@ type outputFlags struct {
 	color     string
 	undecided string
 	explain   bool
+	story     bool
 
 	outputs []output
 	options report.Options
@@ -41,6 +42,7 @@ func (f *outputFlags) bind(cmd *cobra.Command) {
 	cmd.Flags().StringArrayVarP(&f.wanted, "output", "o", nil,
 		"output `FORMAT[=FILE]`; repeatable, one of them without a file (default text)")
 	cmd.Flags().BoolVar(&f.explain, "explain", false, "tell the story of the run on one screen: short for -o explain")
+	cmd.Flags().BoolVar(&f.story, "story", true, "JSON has the story of each run; false is quicker")
 	cmd.Flags().StringVar(&f.undecided, "undecided", string(report.Failure),
 		"what junit, tap and ctrf make of inconclusive and vacuous: failure, error or skipped; never a pass")
 	cmd.Flags().StringVar(&f.color, "color", "auto", "colours: auto, always or never")
@@ -57,6 +59,11 @@ func formatTable() string {
 		lines = append(lines, fmt.Sprintf("  %-*s  %s", width, f.Name, f.About))
 	}
 	return strings.Join(lines, "\n")
+}
+
+// tellsStory reports whether one of the outputs tells the story of the runs.
+func (f *outputFlags) tellsStory() bool {
+	return f.story && slices.ContainsFunc(f.outputs, func(o output) bool { return o.format.Story })
 }
 
 // complete reads the flags, and refuses what makes no sense.
@@ -79,6 +86,9 @@ func (f *outputFlags) complete() (err error) {
 		format, err := report.Named(name)
 		if err != nil {
 			return err
+		}
+		if name == "explain" && !f.story {
+			return errors.New("-o explain tells the story of a run: leave out --story=false")
 		}
 		if named && file == "" {
 			return fmt.Errorf("-o %s: there is no file after the =", text)

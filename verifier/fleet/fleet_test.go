@@ -104,7 +104,7 @@ func traces(t *testing.T) []string {
 func question() verifier.Options {
 	return verifier.Options{
 		Only:    []string{"policy-bounds", "convergence-resumes"},
-		Require: []string{"convergence-resumes"}, Today: time.Now(),
+		Require: []string{"convergence-resumes"}, Today: time.Now(), Story: true,
 		Allow: []verdict.Allowance{{Verdict: verdict.Vacuous, Policy: "convergence-resumes"}},
 	}
 }

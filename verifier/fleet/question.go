@@ -35,13 +35,14 @@ type options struct {
 	Params  []string `json:"params"`
 	Only    []string `json:"only"`
 	Require []string `json:"require"`
+	Story   bool     `json:"story"`
 }
 
 // pack writes a question as an archive: the same question always as the same bytes.
 func pack(o verifier.Options) ([]byte, error) {
 	var out bytes.Buffer
 	archive := zip.NewWriter(&out)
-	text, err := json.Marshal(options{o.Root, o.CIClass, o.Params, o.Only, o.Require})
+	text, err := json.Marshal(options{o.Root, o.CIClass, o.Params, o.Only, o.Require, o.Story})
 	if err != nil {
 		return nil, err
 	}
@@ -108,7 +109,9 @@ func unpack(archive []byte) (verifier.Options, error) {
 	if err := json.Unmarshal(text, &o); err != nil {
 		return verifier.Options{}, fmt.Errorf("the question cannot be read: %w", err)
 	}
-	asked := verifier.Options{Root: o.Root, CIClass: o.CIClass, Params: o.Params, Only: o.Only, Require: o.Require}
+	asked := verifier.Options{
+		Root: o.Root, CIClass: o.CIClass, Params: o.Params, Only: o.Only, Require: o.Require, Story: o.Story,
+	}
 	if own, err := pack(asked); err == nil && bytes.Equal(own, archive) {
 		return asked, nil // our own policies, which need no proof that they are in order
 	}

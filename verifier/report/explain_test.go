@@ -94,6 +94,7 @@ func story(t *testing.T, set *policy.Set, o verifier.Options, file string) []byt
 	if err != nil {
 		t.Fatal(err)
 	}
+	o.Story = true
 	judged, err := verifier.CheckTrace(context.Background(), file, set, o)
 	if err != nil {
 		t.Fatal(err)

@@ -31,21 +31,22 @@ type Format struct {
 	Name  string
 	About string // in a few words, for the help
 	Write func(w io.Writer, run verdict.Run, o Options) error
+	Story bool // it tells the story of a run
 }
 
 // Formats returns all formats, the default first.
 func Formats() []Format {
 	return []Format{
-		{"text", "for people, on a terminal", writeText},
-		{"explain", "the story of a run on one screen; --explain for short", writeExplain},
-		{"json", "for scripts; verifier schema prints its schema", writeJSON},
-		{"junit", "JUnit XML, for CI systems", writeJUnit},
-		{"sarif", "SARIF 2.1.0, for code scanning", writeSARIF},
-		{"github", "annotations of GitHub Actions, and the step summary", writeGitHub},
-		{"tap", "Test Anything Protocol 14", writeTAP},
-		{"ctrf", "Common Test Report Format", writeCTRF},
-		{"markdown", "for a comment on a pull request", writeMarkdown},
-		{"html", "a timeline to look at: one page, no network", writeHTML},
+		{"text", "for people, on a terminal", writeText, false},
+		{"explain", "the story of a run on one screen; --explain for short", writeExplain, true},
+		{"json", "for scripts; verifier schema prints its schema", writeJSON, true},
+		{"junit", "JUnit XML, for CI systems", writeJUnit, false},
+		{"sarif", "SARIF 2.1.0, for code scanning", writeSARIF, false},
+		{"github", "annotations of GitHub Actions, and the step summary", writeGitHub, false},
+		{"tap", "Test Anything Protocol 14", writeTAP, false},
+		{"ctrf", "Common Test Report Format", writeCTRF, false},
+		{"markdown", "for a comment on a pull request", writeMarkdown, false},
+		{"html", "a timeline to look at: one page, no network", writeHTML, false},
 	}
 }
 

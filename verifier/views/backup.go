@@ -122,9 +122,11 @@ func backupFields() []trace.Fields {
 	const snapshots = "snapshot.storage.k8s.io"
 	common := [][]string{{"metadata", "creationTimestamp"}, {"metadata", "labels"}, {"spec"}, {"status"}}
 	return []trace.Fields{
-		{Group: "postgresql.cnpg.io", Resource: "backups", Paths: common},
+		{Group: "postgresql.cnpg.io", Resource: "backups", Paths: append(common, []string{"metadata", "deletionTimestamp"})},
 		{Group: snapshots, Resource: "volumesnapshots", Paths: common},
-		{Group: snapshots, Resource: "volumesnapshotclasses", Paths: [][]string{{"metadata", "creationTimestamp"}}},
+		{Group: snapshots, Resource: "volumesnapshotclasses", Paths: [][]string{
+			{"metadata", "creationTimestamp"}, {"driver"},
+		}},
 	}
 }
 

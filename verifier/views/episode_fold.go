@@ -96,13 +96,6 @@ func episodeFields() []trace.Fields {
 	return []trace.Fields{
 		{Group: "postgresql.cnpg.io", Resource: "clusters", Topic: topicHealth,
 			Paths: [][]string{{"status", "resizingPVC"}}},
-		{Group: "postgresql.cnpg.io", Resource: "backups", Paths: [][]string{
-			{"metadata", "creationTimestamp"}, {"metadata", "deletionTimestamp"}, {"spec"}, {"status"},
-		}},
-		{Group: "snapshot.storage.k8s.io", Resource: "volumesnapshots", Paths: [][]string{
-			{"metadata", "creationTimestamp"}, {"metadata", "labels"}, {"spec"}, {"status"},
-		}},
-		{Group: "snapshot.storage.k8s.io", Resource: "volumesnapshotclasses", Paths: [][]string{{"driver"}}},
 		{Resource: "pods", Topic: topicMaking, Paths: [][]string{
 			{"metadata", "annotations", annotationPodSpec}, {"metadata", "annotations", annotationEnvHash},
 			{"metadata", "deletionGracePeriodSeconds"}, {"status", "conditions", "*", "reason"},

@@ -123,13 +123,6 @@ func waitFields() []trace.Fields {
 		{Group: "policy", Resource: "poddisruptionbudgets", Paths: [][]string{
 			{"metadata", "ownerReferences"}, {"spec"}, {"status"},
 		}},
-		{Group: "postgresql.cnpg.io", Resource: "backups", Paths: [][]string{
-			{"spec"}, {"status", "phase"}, {"status", "error"}, {"status", "method"},
-		}},
-		{Group: "snapshot.storage.k8s.io", Resource: "volumesnapshots", Paths: [][]string{
-			{"metadata", "labels"}, {"spec"}, {"status"},
-		}},
-		{Group: "snapshot.storage.k8s.io", Resource: "volumesnapshotclasses", Paths: [][]string{{"driver"}}},
 	}
 }
 
