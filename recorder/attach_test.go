@@ -676,6 +676,27 @@ func TestAQuietStreamIsNotForgotten(t *testing.T) {
 	}
 }
 
+// A watch that was opened anew waits for its backlog, and may never hear that there
+// is none.
+func TestAQuietStreamIsNotForgottenAfterABreak(t *testing.T) {
+	s := newAPIServer(t)
+	s.mute = true
+	s.put(pods, "ds/a", nil)
+	a := attachTo(t, s, func(o *Options) { o.quiet = 100 * time.Millisecond })
+	a.sees("stream pods/ds watching")
+	s.set(func() { s.deaf = true })
+	s.cutAll()
+	s.put("v1/nodes", "n", nil)
+	s.set(func() { s.deaf = false })
+	a.sees("stream pods/ds reopened")
+	present := s.put("v1/nodes", "m", nil)
+	a.sees("bookmark pods/ds " + present)
+	s.compact()
+	if got := a.end("pods"); got.Proof != trace.ProofComplete || got.Gaps != 0 {
+		t.Errorf("got %+v", got)
+	}
+}
+
 func TestWhereEverythingIsDeniedThereIsNothingToRecord(t *testing.T) {
 	s := newAPIServer(t)
 	for path := range s.kinds {

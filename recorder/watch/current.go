@@ -19,12 +19,12 @@ const settling = 10
 // keepCurrent keeps the version from which the watch could be opened again from
 // being forgotten: of resources that they do not cache, Events, API servers send
 // no bookmarks, and where nothing happens nothing else says how far a watch has
-// come.
+// come, nor that one opened anew had no backlog.
 func (s *Stream) keepCurrent(ctx context.Context) {
 	long := cmp.Or(s.hub.Quiet, DefaultQuiet)
 	for sleep(ctx, long/settling) {
 		s.mu.Lock()
-		watch, open := s.watches, s.opened && s.outage == nil && s.backlog == nil
+		watch, open := s.watches, s.opened && s.outage == nil
 		quiet := open && s.hub.Now()-s.contact >= long
 		s.mu.Unlock()
 		if quiet && s.askCurrent(ctx, watch, long/settling) != nil {
