@@ -177,21 +177,14 @@ func checkFile(ctx context.Context, t *verdict.Trace, o Options, set *policy.Set
 	run, certificate := r.Run(), r.Certificate()
 	t.Run, t.Certificate, t.Assumptions = &run, &certificate, assumptions(certificate)
 	told, demanded := story.New(run), demand{ids: slices.Concat(o.Only, o.Require)}
-	var teller audience
+	listeners := audience{mark: demanded.mark}
 	if o.Story {
-		teller = audience{story.Views(), told.Add}
-	}
-	err = r.Scan(trace.Selection{Types: []trace.Type{trace.Mark}}, func(c *trace.Change) error {
-		if c.Type == trace.Mark {
+		listeners = audience{story.Views(), told.Add, func(c *trace.Change) {
 			told.Mark(c)
 			demanded.mark(c)
-		}
-		return nil
-	})
-	if err != nil {
-		return err
+		}}
 	}
-	judged, documents, err := judge(ctx, r, set, teller)
+	judged, documents, err := judge(ctx, r, set, listeners)
 	if err != nil {
 		return err
 	}
@@ -213,10 +206,12 @@ func checkFile(ctx context.Context, t *verdict.Trace, o Options, set *policy.Set
 	return nil
 }
 
-// audience is who else is shown the documents, and what it wants to see; maybe nobody.
+// audience is who else is shown the documents and the marks, and what it wants to
+// see; maybe nobody.
 type audience struct {
 	views []string
 	show  func([]views.Document)
+	mark  func(*trace.Change)
 }
 
 // judge asks the policies about the documents, one part of the trace at a time on
@@ -249,7 +244,7 @@ func judge(
 		})
 		return ctx.Err()
 	}
-	projected, err := views.Follow(r, slices.Concat(set.Views(), also.views), early)
+	projected, err := views.Follow(r, slices.Concat(set.Views(), also.views), views.Listener{Mark: also.mark, Part: early})
 	if err != nil {
 		return policy.Judgement{}, nil, errors.Join(err, group.Wait())
 	}

@@ -13,6 +13,7 @@ import (
 // share is complete then, and it is known where each namespace ends.
 type foresight struct {
 	history  *history
+	mark     func(*trace.Change)
 	ends     map[string]uint64 // namespace: its last event
 	homes    map[string]string // PersistentVolume: the namespace of its claim
 	attached map[string]uint64 // PersistentVolume: the last event of an attachment
@@ -24,14 +25,19 @@ type ending struct {
 	namespace string
 }
 
-// foresee reads the trace for the first time. The endings are in order.
-func foresee(r *trace.Reader, h *history) ([]ending, error) {
+// foresee reads the trace for the first time, and tells of its marks, if anybody
+// listens. The endings are in order.
+func foresee(r *trace.Reader, h *history, mark func(*trace.Change)) ([]ending, error) {
 	ends, err := r.Ends()
 	if err != nil {
 		return nil, err
 	}
-	f := foresight{history: h, ends: ends, homes: map[string]string{}, attached: map[string]uint64{}}
-	if err := r.Scan(foresightSelection(), f.observe); err != nil {
+	f := foresight{history: h, mark: mark, ends: ends, homes: map[string]string{}, attached: map[string]uint64{}}
+	selection := foresightSelection()
+	if mark != nil {
+		selection.Types = append(selection.Types, trace.Mark)
+	}
+	if err := r.Scan(selection, f.observe); err != nil {
 		return nil, err
 	}
 	for volume, seq := range f.attached {
@@ -85,6 +91,8 @@ func (f foresight) extend(namespace string, seq uint64) {
 func (f foresight) observe(c *trace.Change) error {
 	h := f.history
 	switch c.Type {
+	case trace.Mark:
+		f.mark(c)
 	case trace.Stream:
 		h.waiting.observeStream(c)
 	case usageSample:

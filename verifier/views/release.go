@@ -47,9 +47,9 @@ func (h *history) outlineOf(k *cluster) *outline {
 }
 
 // read folds the trace and tells of the clusters that are over on the way.
-func (p *Projection) read(r *trace.Reader, done func(*Projection, int, []Document) error) error {
+func (p *Projection) read(r *trace.Reader, listener Listener) error {
 	h := p.history
-	endings, err := foresee(r, h)
+	endings, err := foresee(r, h, listener.Mark)
 	if err != nil {
 		return err
 	}
@@ -59,10 +59,10 @@ func (p *Projection) read(r *trace.Reader, done func(*Projection, int, []Documen
 		for len(endings) > 0 && endings[0].seq < c.Seq {
 			due, endings = append(due, endings[0].namespace), endings[1:]
 		}
-		if done != nil && c.Seq-swept >= sweepEvery {
+		if listener.Part != nil && c.Seq-swept >= sweepEvery {
 			swept = c.Seq
 			h.sweep(p.taken())
-			if due, err = p.tell(due, done); err != nil {
+			if due, err = p.tell(due, listener.Part); err != nil {
 				return err
 			}
 		}

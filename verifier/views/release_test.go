@@ -43,11 +43,13 @@ func TestWhatIsToldWhileTheTraceIsReadIsWhatIsToldOfAllOfIt(t *testing.T) {
 	r := longTrace(t, 7000)
 	var followed []views.Document
 	early := 0
-	p, err := views.Follow(r, views.Names(), func(p *views.Projection, part int, made []views.Document) error {
-		early++
-		followed = append(followed, made...)
-		p.Release(part)
-		return nil
+	p, err := views.Follow(r, views.Names(), views.Listener{
+		Part: func(p *views.Projection, part int, made []views.Document) error {
+			early++
+			followed = append(followed, made...)
+			p.Release(part)
+			return nil
+		},
 	})
 	if err != nil {
 		t.Fatal(err)

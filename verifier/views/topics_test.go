@@ -54,7 +54,7 @@ func readWhole(t *testing.T, r *trace.Reader, saved map[trace.Topic]int) []Docum
 	t.Helper()
 	all := needsOf(Names())
 	p := &Projection{history: newHistory(r, all), want: Names()}
-	if _, err := foresee(r, p.history); err != nil {
+	if _, err := foresee(r, p.history, nil); err != nil {
 		t.Fatal(err)
 	}
 	err := r.Scan(all.selection(), func(c *trace.Change) error {

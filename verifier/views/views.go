@@ -78,14 +78,20 @@ type Projection struct {
 
 // Read reads the trace. It fails when a wanted view is unknown or the trace cannot
 // be read.
-func Read(r *trace.Reader, want []string) (*Projection, error) { return Follow(r, want, nil) }
+func Read(r *trace.Reader, want []string) (*Projection, error) { return Follow(r, want, Listener{}) }
 
-// Follow is Read that tells of each part as soon as nothing more can be learned of
-// it: it calls done, one part after the other, with the projection as it is so far.
-// What done, or whoever it tells, releases is let go.
-func Follow(
-	r *trace.Reader, want []string, done func(p *Projection, part int, documents []Document) error,
-) (*Projection, error) {
+// Listener is told of a trace while it is read. Each of its functions may be nil.
+type Listener struct {
+	// Mark is called with every mark, before the first part is told of.
+	Mark func(c *trace.Change)
+	// Part is called for a part as soon as nothing more can be learned of it, for one
+	// after the other, with the projection as it is so far.
+	Part func(p *Projection, part int, documents []Document) error
+}
+
+// Follow is Read that tells a listener of marks and parts. The parts that are
+// released are let go.
+func Follow(r *trace.Reader, want []string, listener Listener) (*Projection, error) {
 	for _, view := range want {
 		if !slices.Contains(Names(), view) {
 			return nil, fmt.Errorf("there is no view %q (there are: %s)", view, strings.Join(Names(), ", "))
@@ -94,20 +100,20 @@ func Follow(
 	p := &Projection{
 		history: newHistory(r, needsOf(want)), want: slices.Compact(slices.Sorted(slices.Values(want))),
 	}
-	if err := p.read(r, done); err != nil {
+	if err := p.read(r, listener); err != nil {
 		return nil, fmt.Errorf("project the trace: %w", err)
 	}
 	return p, nil
 }
 
-// Release lets go of a part that done was told of: it cannot be made again.
+// Release lets go of a part that the listener was told of: it cannot be made again.
 func (p *Projection) Release(part int) {
 	p.lock.Lock()
 	defer p.lock.Unlock()
 	p.released = append(p.released, part)
 }
 
-// Told reports whether done was told of a part.
+// Told reports whether the listener was told of a part.
 func (p *Projection) Told(part int) bool { return part > 0 && p.history.clusters[part-1].told }
 
 // Parts is the number of parts.
