@@ -3,6 +3,7 @@
 //	driver list                                  what there is
 //	driver run SCENARIO... --topology T1,T2,T3   carries scenarios out
 //	driver clean                                 removes what dead runs left
+//	driver judge DIR                             asks the verifier anew about their traces
 //	driver table DIR                             results as docs/scenarios.md
 //
 // It does and marks, and judges nothing: the verifier does, as a program of its

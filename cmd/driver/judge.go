@@ -9,9 +9,15 @@ import (
 	"maps"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
 
 	"github.com/hindsight-project/hindsight/drivers"
+	"github.com/hindsight-project/hindsight/drivers/scenarios"
+	"github.com/hindsight-project/hindsight/drivers/target"
 )
 
 // answer is what is read of the verifier's JSON.
@@ -24,6 +30,65 @@ type answer struct {
 type answered struct {
 	Policies  []struct{ ID, Verdict string }
 	Diagnoses []struct{ Policy string }
+}
+
+func newJudgeCommand() *cobra.Command {
+	var dir, verifier string
+	var flags []string
+	cmd := &cobra.Command{
+		Use:   "judge DIR",
+		Short: "Ask the verifier anew about the traces that driver run --record DIR left",
+		Long: `judge asks the verifier about every trace in a folder that has a result there, as
+driver run --check does, and writes the judgements into the results: after the
+policies have changed, or where nobody has asked yet.`,
+		Example: `  driver judge traces && driver table traces >docs/scenarios.md`,
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) (err error) {
+			if verifier, err = program("verifier", verifier); err != nil {
+				return err
+			}
+			all, err := known(dir)
+			if err != nil {
+				return err
+			}
+			return judgeAll(cmd, args[0], all, verifier, flags)
+		},
+	}
+	cmd.Flags().StringVar(&dir, "scenarios", "", "folder with further scenarios")
+	cmd.Flags().StringVar(&verifier, "verifier", "",
+		"program of the verifier (default: beside the driver, else in the path)")
+	cmd.Flags().StringArrayVar(&flags, "verifier-flag", nil, "further flag of verifier check (repeatable)")
+	return cmd
+}
+
+func judgeAll(cmd *cobra.Command, dir string, all []*scenarios.Scenario, verifier string, flags []string) error {
+	found, err := resultsIn(dir)
+	if err != nil {
+		return err
+	}
+	for _, file := range slices.Sorted(maps.Keys(found)) {
+		result := found[file]
+		at := slices.IndexFunc(all, func(s *scenarios.Scenario) bool { return s.Name == result.Scenario })
+		if at < 0 {
+			return fmt.Errorf("%s: there is no scenario %s: name its folder with --scenarios", file, result.Scenario)
+		}
+		if result.Trace == "" {
+			continue
+		}
+		run := drivers.New(all[at], result.Topology, &drivers.Options{
+			Offers: target.Offers{Dynamic: result.Sizing == "dynamic"},
+		})
+		trace := filepath.Join(dir, filepath.Base(result.Trace))
+		base := strings.TrimSuffix(trace, ".trace.db")
+		if result.Judgement, err = judge(cmd.Context(), verifier, flags, run, trace, base); err != nil {
+			return fmt.Errorf("%s: %w", file, err)
+		}
+		if err := result.Write(file); err != nil {
+			return err
+		}
+		cmd.PrintErrf("%s: %s\n", run.Name(), result.Judgement.Verdict)
+	}
+	return nil
 }
 
 // judge asks the verifier about the trace of a run, and keeps its report as text

@@ -48,6 +48,7 @@ way. It judges nothing: "verifier check" does.`,
 		SilenceErrors: true,
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(newListCommand(), newRunCommand(), newCleanCommand(), newTableCommand(), newHoldCommand())
+	root.AddCommand(newListCommand(), newRunCommand(), newCleanCommand(), newJudgeCommand(), newTableCommand(),
+		newHoldCommand())
 	return root
 }

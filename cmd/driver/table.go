@@ -44,20 +44,12 @@ has a row that says so.`,
 // readResults returns a result for each scenario that is built in and each of its
 // topologies, and those of scenarios that are not.
 func readResults(dir string) ([]drivers.Result, error) {
-	files, err := filepath.Glob(filepath.Join(dir, "*.result.json"))
+	files, err := resultsIn(dir)
 	if err != nil {
 		return nil, err
 	}
 	found := map[string]drivers.Result{}
-	for _, file := range files {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			return nil, err
-		}
-		var r drivers.Result
-		if err := json.Unmarshal(text, &r); err != nil {
-			return nil, fmt.Errorf("%s is no result of a run: %w", file, err)
-		}
+	for _, r := range files {
 		found[r.Scenario+"/"+r.Topology] = r
 	}
 	var all []drivers.Result
@@ -86,4 +78,25 @@ func readResults(dir string) ([]drivers.Result, error) {
 		return strings.Compare(a.Priority+a.Scenario+a.Topology, b.Priority+b.Scenario+b.Topology)
 	})
 	return append(all, others...), nil
+}
+
+// resultsIn reads the results in a folder, by file.
+func resultsIn(dir string) (map[string]drivers.Result, error) {
+	files, err := filepath.Glob(filepath.Join(dir, "*.result.json"))
+	if err != nil {
+		return nil, err
+	}
+	found := map[string]drivers.Result{}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			return nil, err
+		}
+		var r drivers.Result
+		if err := json.Unmarshal(text, &r); err != nil {
+			return nil, fmt.Errorf("%s is no result of a run: %w", file, err)
+		}
+		found[file] = r
+	}
+	return found, nil
 }
