@@ -14,6 +14,8 @@ const (
 	constInt
 	constNumber
 	constString
+	constArray
+	constSet
 )
 
 // errBinary says that bytes are no program.
@@ -27,6 +29,7 @@ func (p *Program) AppendBinary(b []byte) ([]byte, error) {
 	b = appendList(b, p.files, appendText)
 	b = appendList(b, p.builtins, appendText)
 	b = appendList(b, p.consts, appendConst)
+	b = appendList(b, p.shapes, func(b []byte, s *Shape) []byte { return appendList(b, s.keys, appendConst) })
 	return appendList(b, p.funcs, func(b []byte, f function) []byte {
 		b = appendText(b, f.path)
 		for _, n := range []int32{f.params, f.locals, f.iters, int32(boolToInt(f.loops))} {
@@ -68,6 +71,10 @@ func appendConst(b []byte, v Value) []byte {
 		return appendText(append(b, constNumber), string(v))
 	case string:
 		return appendText(append(b, constString), v)
+	case *Array:
+		return appendList(append(b, constArray), v.elems, appendConst)
+	case *Set:
+		return appendList(append(b, constSet), v.sortedKeys(), appendConst)
 	default:
 		return append(b, constNull)
 	}
@@ -83,6 +90,10 @@ func (p *Program) UnmarshalBinary(data []byte) (err error) {
 	s := &scanner{b: data}
 	p.queries, p.dots = readList(s, s.number), s.number()
 	p.files, p.builtins, p.consts = readList(s, s.text), readList(s, s.text), readList(s, s.constant)
+	p.shapes = readList(s, func() *Shape {
+		shape, _ := NewShape(readList(s, func() string { return s.constant().(string) }))
+		return shape
+	})
 	p.funcs = readList(s, func() function {
 		f := function{path: s.text(), params: s.number(), locals: s.number(), iters: s.number(), loops: s.number() == 1}
 		f.args, f.calls = readList(s, s.number), readList(s, s.number)
@@ -151,6 +162,10 @@ func (s *scanner) constant() Value {
 		return Number(s.text())
 	case constString:
 		return s.text()
+	case constArray:
+		return &Array{readList(s, s.constant)}
+	case constSet:
+		return &Set{table{keys: readList(s, s.constant), sorted: true}}
 	default:
 		return Null{}
 	}

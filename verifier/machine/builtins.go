@@ -21,8 +21,6 @@ type native func(args []Value) (Value, bool)
 var natives = map[string]native{
 	"equal":             func(a []Value) (Value, bool) { return equal(a[0], a[1]), true },
 	"neq":               func(a []Value) (Value, bool) { return !equal(a[0], a[1]), true },
-	"gt":                func(a []Value) (Value, bool) { return compare(a[0], a[1]) > 0, true },
-	"gte":               func(a []Value) (Value, bool) { return compare(a[0], a[1]) >= 0, true },
 	"mul":               multiply,
 	"div":               divide,
 	"abs":               absolute,
@@ -48,11 +46,11 @@ var natives = map[string]native{
 
 // builtin calls a built-in function.
 func (m *Machine) builtin(f *function, pc int32, in *instr, locals []Value) Value {
-	var room [4]Value
-	args := room[:0]
+	args := m.args[:0] // natives keep nothing of it
 	for _, a := range f.args[in.c : in.c+in.d] {
 		args = append(args, m.read(locals, a))
 	}
+	m.args = args
 	if quick := m.natives[in.b]; quick != nil {
 		if out, ok := quick(args); ok {
 			return out
@@ -267,16 +265,19 @@ func unite(args []Value) (Value, bool) {
 	return out, true
 }
 
-func member(args []Value) (Value, bool) {
-	switch v := args[1].(type) {
+func member(args []Value) (Value, bool) { return isMember(args[0], args[1]), true }
+
+// isMember reports whether there is an element, or the value of a field, in a collection.
+func isMember(element, in Value) bool {
+	switch v := in.(type) {
 	case *Array:
-		return slices.ContainsFunc(v.elems, func(e Value) bool { return equal(e, args[0]) }), true
+		return slices.ContainsFunc(v.elems, func(e Value) bool { return equal(e, element) })
 	case *Set:
-		return v.find(args[0]) >= 0, true
+		return v.find(element) >= 0
 	case *Object:
-		return slices.ContainsFunc(v.vals, func(e Value) bool { return equal(e, args[0]) }), true
+		return slices.ContainsFunc(v.vals, func(e Value) bool { return equal(e, element) })
 	default:
-		return false, true
+		return false
 	}
 }
 

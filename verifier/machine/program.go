@@ -16,6 +16,7 @@ type Program struct {
 	consts   []Value
 	builtins []string
 	files    []string
+	shapes   []*Shape
 	queries  []int32 // functions
 	dots     int32   // number of instructions that look up a constant name
 }
@@ -50,47 +51,56 @@ type op uint8
 
 // The instructions: what they do, with what.
 const (
-	opMove       op = iota // a = b
-	opOnce                 // a = b, which must be what a is already
-	opReset                // a = undefined
-	opDot                  // a = b[c]; d is the number of the cache, -1: none
-	opCall                 // a = function b (args[c…])
-	opBuiltin              // a = built-in b (args[c…c+d])
-	opDynamic              // a = function at path args[c…c+d], with the arguments args[b…]
-	opScan                 // iterator a goes through b
-	opNext                 // the next of iterator a: key b, value c; fail at the end
-	opJump                 // go to fail
-	opEqual                // fail unless b == c
-	opNotEqual             // fail unless b != c
-	opIsArray              // fail unless b is an array
-	opIsObject             // fail unless b is an object
-	opIsSet                // fail unless b is a set
-	opDefined              // fail unless b is defined
-	opUndefined            // fail unless b is undefined
-	opArray                // a = [], with room for b
-	opObject               // a = {}
-	opSet                  // a = set()
-	opAppend               // a = [a…, b]
-	opInsert               // a[b] = c
-	opInsertOnce           // a[b] = c, which must be what it is already
-	opMerge                // a = b and what c has besides
-	opAdd                  // a = a | {b}
-	opLen                  // a = length of b
-	opReturn               // return a
-	opResult               // a is the answer
-	opWith                 // a is now b below the path args[c…c+d]; what it was is in iterator fail
-	opWithout              // a is what it was, in iterator b
-	opLess                 // a = b < c
-	opLessEqual            // a = b <= c
-	opPlus                 // a = b + c
-	opMinus                // a = b - c
+	opMove        op = iota // a = b
+	opOnce                  // a = b, which must be what a is already
+	opReset                 // a = undefined
+	opDot                   // a = b[c]; d is the number of the cache, -1: none
+	opCall                  // a = function b (args[c…])
+	opBuiltin               // a = built-in b (args[c…c+d])
+	opDynamic               // a = function at path args[c…c+d], with the arguments args[b…]
+	opScan                  // iterator a goes through b
+	opNext                  // the next of iterator a: key b, value c; fail at the end
+	opJump                  // go to fail
+	opEqual                 // fail unless b == c
+	opNotEqual              // fail unless b != c
+	opIsArray               // fail unless b is an array
+	opIsObject              // fail unless b is an object
+	opIsSet                 // fail unless b is a set
+	opDefined               // fail unless b is defined
+	opUndefined             // fail unless b is undefined
+	opArray                 // a = [], with room for b
+	opObject                // a = {}
+	opSet                   // a = set()
+	opAppend                // a = [a…, b]
+	opInsert                // a[b] = c
+	opInsertOnce            // a[b] = c, which must be what it is already
+	opMerge                 // a = b and what c has besides
+	opAdd                   // a = a | {b}
+	opLen                   // a = length of b
+	opReturn                // return a
+	opResult                // a is the answer
+	opWith                  // a is now b below the path args[c…c+d]; what it was is in iterator fail
+	opWithout               // a is what it was, in iterator b
+	opLess                  // a = b < c
+	opLessEqual             // a = b <= c
+	opPlus                  // a = b + c
+	opMinus                 // a = b - c
+	opList                  // a = [args[c…c+d]]
+	opMake                  // a = an object of shape b with the values args[c…c+d]
+	opIfLess                // fail unless b < c
+	opIfLessEqual           // fail unless b <= c
+	opIfMember              // fail unless b is in c
+	opIfNoMember            // fail if b is in c
 )
 
 // inline are the built-in functions that are instructions. Those of numbers fall
 // back on OPA's own when an operand is no int64.
 var inline = map[string]op{
-	"lt": opLess, "lte": opLessEqual, "plus": opPlus, "minus": opMinus,
+	"lt": opLess, "lte": opLessEqual, "gt": opLess, "gte": opLessEqual, "plus": opPlus, "minus": opMinus,
 }
+
+// swapped are those that are written with their operands the other way round.
+var swapped = map[string]bool{"gt": true, "gte": true}
 
 // plan translates a plan of OPA for one query. The functions that it has in common
 // with those before are there already: they have the same names, unless what they
@@ -155,13 +165,13 @@ type compiler struct {
 	consts    map[string]int32
 	builtins  map[string]int32
 	fileNames map[string]int32
+	shapes    map[string]int32
 
 	policy *ir.Policy // the plan at hand
 	files  []int32    // its files in the program
 
 	f      *function
 	locals map[ir.Local]int32
-	reads  map[int32]bool
 	labels []int32 // label → pc
 	withs  int     // With statements around
 }
@@ -169,7 +179,7 @@ type compiler struct {
 func newCompiler() *compiler {
 	return &compiler{
 		program: &Program{}, names: map[string]int32{}, consts: map[string]int32{}, builtins: map[string]int32{},
-		fileNames: map[string]int32{},
+		fileNames: map[string]int32{}, shapes: map[string]int32{},
 	}
 }
 
@@ -182,9 +192,9 @@ type target struct {
 func (c *compiler) function(path string, params []ir.Local, blocks []*ir.Block) error {
 	c.program.funcs = append(c.program.funcs, function{path: path, params: int32(len(params))})
 	c.f = &c.program.funcs[len(c.program.funcs)-1]
-	c.locals, c.reads, c.labels, c.withs = map[ir.Local]int32{}, map[int32]bool{}, nil, 0
+	c.locals, c.labels, c.withs = map[ir.Local]int32{}, nil, 0
 	for _, p := range params {
-		c.write(p)
+		c.local(p)
 	}
 	if err := c.blocks(blocks, nil); err != nil {
 		return err
@@ -192,13 +202,11 @@ func (c *compiler) function(path string, params []ir.Local, blocks []*ir.Block) 
 	c.emit(instr{op: opReturn, a: c.fresh()}) // undefined
 	for i := range c.f.code {
 		in := &c.f.code[i]
-		if in.op == opNext && !c.reads[in.b] {
-			in.b = -1 // nobody reads the key
-		}
 		if in.hasLabel() {
 			in.fail = c.labels[in.fail]
 		}
 	}
+	c.improve(c.f)
 	return nil
 }
 
@@ -206,7 +214,8 @@ func (c *compiler) function(path string, params []ir.Local, blocks []*ir.Block) 
 func (i instr) hasLabel() bool {
 	switch i.op {
 	case opDot, opCall, opBuiltin, opDynamic, opNext, opJump, opEqual, opNotEqual, opIsArray, opIsObject, opIsSet,
-		opDefined, opUndefined, opLess, opLessEqual, opPlus, opMinus, opMerge, opLen:
+		opDefined, opUndefined, opLess, opLessEqual, opPlus, opMinus, opMerge, opLen,
+		opIfLess, opIfLessEqual, opIfMember, opIfNoMember:
 		return true
 	default:
 		return false
@@ -230,18 +239,12 @@ func (c *compiler) fresh() int32 {
 	return c.f.locals - 1
 }
 
-func (c *compiler) write(l ir.Local) int32 {
+func (c *compiler) local(l ir.Local) int32 {
 	n, ok := c.locals[l]
 	if !ok {
 		n = c.fresh()
 		c.locals[l] = n
 	}
-	return n
-}
-
-func (c *compiler) local(l ir.Local) int32 {
-	n := c.write(l)
-	c.reads[n] = true
 	return n
 }
 
@@ -330,7 +333,7 @@ func (c *compiler) statement(s ir.Stmt, ends []target) error {
 		for _, p := range s.Path {
 			path = append(path, c.operand(p))
 		}
-		in := instr{op: opDynamic, a: c.write(s.Result), b: int32(len(c.f.args)), d: int32(len(path)), fail: end}
+		in := instr{op: opDynamic, a: c.local(s.Result), b: int32(len(c.f.args)), d: int32(len(path)), fail: end}
 		c.f.args = append(c.f.args, args...)
 		in.c = int32(len(c.f.args))
 		c.f.args = append(c.f.args, path...)
@@ -338,7 +341,7 @@ func (c *compiler) statement(s ir.Stmt, ends []target) error {
 		c.emit(in)
 	case *ir.DotStmt:
 		in := instr{op: opDot, b: c.operand(s.Source), c: c.operand(s.Key), d: -1, fail: end}
-		in.a = c.write(s.Target)
+		in.a = c.local(s.Target)
 		if in.c < 0 {
 			in.d = c.program.dots
 			c.program.dots++
@@ -370,25 +373,25 @@ func (c *compiler) simple(s ir.Stmt) (instr, error) {
 	case *ir.NopStmt:
 		return instr{op: opMove}, nil
 	case *ir.AssignVarStmt:
-		return instr{op: opMove, b: c.operand(s.Source), a: c.write(s.Target)}, nil
+		return instr{op: opMove, b: c.operand(s.Source), a: c.local(s.Target)}, nil
 	case *ir.AssignIntStmt:
-		return instr{op: opMove, b: c.number(fmt.Sprint(s.Value)), a: c.write(s.Target)}, nil
+		return instr{op: opMove, b: c.number(fmt.Sprint(s.Value)), a: c.local(s.Target)}, nil
 	case *ir.MakeNumberIntStmt:
-		return instr{op: opMove, b: c.number(fmt.Sprint(s.Value)), a: c.write(s.Target)}, nil
+		return instr{op: opMove, b: c.number(fmt.Sprint(s.Value)), a: c.local(s.Target)}, nil
 	case *ir.MakeNumberRefStmt:
-		return instr{op: opMove, b: c.number(c.policy.Static.Strings[s.Index].Value), a: c.write(s.Target)}, nil
+		return instr{op: opMove, b: c.number(c.policy.Static.Strings[s.Index].Value), a: c.local(s.Target)}, nil
 	case *ir.MakeNullStmt:
-		return instr{op: opMove, b: c.constant("null", Null{}), a: c.write(s.Target)}, nil
+		return instr{op: opMove, b: c.constant("null", Null{}), a: c.local(s.Target)}, nil
 	case *ir.ResetLocalStmt:
-		return instr{op: opReset, a: c.write(s.Target)}, nil
+		return instr{op: opReset, a: c.local(s.Target)}, nil
 	case *ir.LenStmt:
-		return instr{op: opLen, b: c.operand(s.Source), a: c.write(s.Target)}, nil
+		return instr{op: opLen, b: c.operand(s.Source), a: c.local(s.Target)}, nil
 	case *ir.MakeArrayStmt:
-		return instr{op: opArray, a: c.write(s.Target), b: s.Capacity}, nil
+		return instr{op: opArray, a: c.local(s.Target), b: s.Capacity}, nil
 	case *ir.MakeObjectStmt:
-		return instr{op: opObject, a: c.write(s.Target)}, nil
+		return instr{op: opObject, a: c.local(s.Target)}, nil
 	case *ir.MakeSetStmt:
-		return instr{op: opSet, a: c.write(s.Target)}, nil
+		return instr{op: opSet, a: c.local(s.Target)}, nil
 	case *ir.EqualStmt:
 		return instr{op: opEqual, b: c.operand(s.A), c: c.operand(s.B)}, nil
 	case *ir.NotEqualStmt:
@@ -408,7 +411,7 @@ func (c *compiler) simple(s ir.Stmt) (instr, error) {
 	case *ir.ObjectInsertStmt:
 		return instr{op: opInsert, a: c.local(s.Object), b: c.operand(s.Key), c: c.operand(s.Value)}, nil
 	case *ir.ObjectMergeStmt:
-		return instr{op: opMerge, b: c.local(s.A), c: c.local(s.B), a: c.write(s.Target)}, nil
+		return instr{op: opMerge, b: c.local(s.A), c: c.local(s.B), a: c.local(s.Target)}, nil
 	case *ir.SetAddStmt:
 		return instr{op: opAdd, a: c.local(s.Set), b: c.operand(s.Value)}, nil
 	case *ir.ReturnLocalStmt:
@@ -436,7 +439,7 @@ func (c *compiler) scan(s *ir.ScanStmt, ends []target) error {
 	c.emit(instr{op: opScan, a: iter, b: c.local(s.Source)})
 	out, next := c.label(), c.label()
 	c.bind(next)
-	c.emit(instr{op: opNext, a: iter, b: c.write(s.Key), c: c.write(s.Value), fail: out.label})
+	c.emit(instr{op: opNext, a: iter, b: c.local(s.Key), c: c.local(s.Value), fail: out.label})
 	if err := c.block(s.Block, append(ends[:len(ends):len(ends)], out, next)); err != nil {
 		return err
 	}
@@ -475,7 +478,7 @@ func (c *compiler) call(s *ir.CallStmt, end int32) error {
 	for i, a := range s.Args {
 		args[i] = c.operand(a)
 	}
-	in := instr{op: opCall, a: c.write(s.Result), c: int32(len(c.f.args)), d: int32(len(args)), fail: end}
+	in := instr{op: opCall, a: c.local(s.Result), c: int32(len(c.f.args)), d: int32(len(args)), fail: end}
 	if callee, ok := c.names[s.Func]; ok {
 		in.b = callee
 		c.f.calls = append(c.f.calls, callee)
@@ -485,6 +488,9 @@ func (c *compiler) call(s *ir.CallStmt, end int32) error {
 	}
 	if quick, ok := inline[s.Func]; ok && len(args) == 2 {
 		in.op, in.b, in.c = quick, args[0], args[1]
+		if swapped[s.Func] {
+			in.b, in.c = in.c, in.b
+		}
 		c.placed(in, s.Location)
 		return nil
 	}

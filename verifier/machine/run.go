@@ -25,6 +25,7 @@ type Machine struct {
 	steps    uint32
 	answer   Value
 
+	args    []Value // of the built-in that is called
 	stack   []Value // of locals
 	top     int
 	iters   []iterator
@@ -226,12 +227,14 @@ func (m *Machine) exec(f *function, locals []Value) Value {
 			locals[in.a] = nil
 		case opDot:
 			v := m.dot(in, m.read(locals, in.b), locals)
-			locals[in.a] = v
-			ok = v != nil
+			if ok = v != nil; ok {
+				locals[in.a] = v
+			}
 		case opCall:
 			v := m.call(f, in, locals)
-			locals[in.a] = v
-			ok = v != nil
+			if ok = v != nil; ok {
+				locals[in.a] = v
+			}
 		case opNext:
 			m.tick()
 			ok = m.next(&iters[in.a], in, locals)
@@ -248,15 +251,25 @@ func (m *Machine) exec(f *function, locals []Value) Value {
 		case opUndefined:
 			ok = locals[in.b] == nil
 		case opReturn:
-			return locals[in.a]
+			return m.read(locals, in.a)
+		case opIfLess:
+			ok = compare(m.read(locals, in.b), m.read(locals, in.c)) < 0
+		case opIfLessEqual:
+			ok = compare(m.read(locals, in.b), m.read(locals, in.c)) <= 0
+		case opIfMember:
+			ok = isMember(m.read(locals, in.b), m.read(locals, in.c))
+		case opIfNoMember:
+			ok = !isMember(m.read(locals, in.b), m.read(locals, in.c))
 		case opLess, opLessEqual, opPlus, opMinus:
 			v := m.arithmetic(f, pc, in, m.read(locals, in.b), m.read(locals, in.c))
-			locals[in.a] = v
-			ok = v != nil
+			if ok = v != nil; ok {
+				locals[in.a] = v
+			}
 		case opBuiltin:
 			v := m.builtin(f, pc, in, locals)
-			locals[in.a] = v
-			ok = v != nil
+			if ok = v != nil; ok {
+				locals[in.a] = v
+			}
 		default:
 			ok = m.rare(f, pc, in, locals, iters)
 		}
@@ -284,6 +297,10 @@ func (m *Machine) rare(f *function, pc int32, in *instr, locals []Value, iters [
 	case opIsSet:
 		_, ok := m.read(locals, in.b).(*Set)
 		return ok
+	case opList:
+		locals[in.a] = &Array{m.values(f, in, locals)}
+	case opMake:
+		locals[in.a] = m.program.shapes[in.b].Object(m.values(f, in, locals))
 	case opArray:
 		locals[in.a] = &Array{make([]Value, 0, in.b)}
 	case opObject:
@@ -303,16 +320,20 @@ func (m *Machine) rare(f *function, pc int32, in *instr, locals []Value, iters [
 		o.insert(key, v)
 	case opMerge:
 		merged := merge(m.read(locals, in.c), m.read(locals, in.b))
-		locals[in.a] = merged
+		if merged != nil {
+			locals[in.a] = merged
+		}
 		return merged != nil
 	case opAdd:
 		locals[in.a].(*Set).add(m.read(locals, in.b))
 	case opLen:
 		n, ok := length(m.read(locals, in.b))
-		locals[in.a] = n
+		if ok {
+			locals[in.a] = n
+		}
 		return ok
 	case opResult:
-		m.answer = locals[in.a]
+		m.answer = m.read(locals, in.a)
 	case opWith:
 		path := make([]Value, in.d)
 		for i := range path {
@@ -326,12 +347,23 @@ func (m *Machine) rare(f *function, pc int32, in *instr, locals []Value, iters [
 		locals[in.a], m.age = iters[in.b].saved, iters[in.b].age
 	case opDynamic:
 		v := m.dynamic(f, in, locals)
-		locals[in.a] = v
+		if v != nil {
+			locals[in.a] = v
+		}
 		return v != nil
 	default:
 		panic(failure{fmt.Errorf("there is no instruction %d", in.op)})
 	}
 	return true
+}
+
+// values reads the arguments of an instruction.
+func (m *Machine) values(f *function, in *instr, locals []Value) []Value {
+	out := make([]Value, in.d)
+	for i, a := range f.args[in.c : in.c+in.d] {
+		out[i] = m.read(locals, a)
+	}
+	return out
 }
 
 // conflict is OPA's error about two values where there can be one.
@@ -404,16 +436,18 @@ func (m *Machine) next(it *iterator, in *instr, locals []Value) bool {
 		if in.b >= 0 {
 			locals[in.b] = int64(i)
 		}
-		locals[in.c] = it.vals[i]
+		if in.c >= 0 {
+			locals[in.c] = it.vals[i]
+		}
 	case i >= len(it.keys):
 		return false
 	default:
 		if in.b >= 0 {
 			locals[in.b] = it.keys[i]
 		}
-		if it.vals != nil {
+		if in.c >= 0 && it.vals != nil {
 			locals[in.c] = it.vals[i]
-		} else {
+		} else if in.c >= 0 {
 			locals[in.c] = it.keys[i]
 		}
 	}
@@ -437,7 +471,7 @@ func (m *Machine) dynamic(f *function, in *instr, locals []Value) Value {
 			stack, top := m.stack, m.top
 			inner := m.frame(callee)
 			for j := range inner[:callee.params] {
-				inner[j] = locals[f.args[in.b+int32(j)]]
+				inner[j] = m.read(locals, f.args[in.b+int32(j)])
 			}
 			out := m.invoke(int32(i), callee, inner)
 			clear(inner)
