@@ -91,7 +91,11 @@ func (d *Fill) Inject(ctx context.Context, t *target.Target) (Done, error) {
 	if err != nil {
 		return Done{}, err
 	}
-	if missing := wanted - before.Used; missing > 0 {
+	switch missing := wanted - before.Used; {
+	case missing <= 0:
+	case d.SQL:
+		err = d.insert(ctx, t, wanted, missing)
+	default:
 		err = d.write(ctx, t, missing)
 	}
 	after, unread := d.disk(ctx, t)
@@ -157,18 +161,33 @@ func parseDF(text string) (Disk, error) {
 	return Disk{}, fmt.Errorf("df said something else than size and usage: %q", text)
 }
 
-// rowBytes is about what a row takes on the disk, beside as much WAL.
+// rowBytes is about what a row takes on the disk, beside its WAL.
 const rowBytes = 1200
 
+// write makes the ballast larger.
 func (d *Fill) write(ctx context.Context, t *target.Target, bytes int64) error {
-	if !d.SQL {
-		file := d.path() + "/" + ballast
-		have, add := `have=$(stat -c %s "$f" 2>/dev/null || echo 0); `, fmt.Sprintf(`size=$((have + %d)); `, bytes)
-		_, err := t.Exec(ctx, d.pod, "sh", "-c", "f="+file+"; "+have+add+
-			`fallocate -l $size "$f" 2>/dev/null || dd if=/dev/zero bs=1M count=$(((size - have) / 1048576)) >>"$f"; sync`)
-		return err
+	file := d.path() + "/" + ballast
+	have, add := `have=$(stat -c %s "$f" 2>/dev/null || echo 0); `, fmt.Sprintf(`size=$((have + %d)); `, bytes)
+	_, err := t.Exec(ctx, d.pod, "sh", "-c", "f="+file+"; "+have+add+
+		`fallocate -l $size "$f" 2>/dev/null || dd if=/dev/zero bs=1M count=$(((size - have) / 1048576)) >>"$f"; sync`)
+	return err
+}
+
+// insert writes rows until so much is used. How much WAL stays beside them is the
+// server's choice, so it looks after every batch, and goes half of the way at most.
+func (d *Fill) insert(ctx context.Context, t *target.Target, wanted, missing int64) error {
+	for most := 2 * missing / rowBytes; missing > 0 && most > 0; {
+		rows := min(max(missing/rowBytes/2, batch/20), batch)
+		if err := Rows(ctx, t, d.pod, d.Tablespace, int(rows)); err != nil {
+			return err
+		}
+		disk, err := d.disk(ctx, t)
+		if err != nil {
+			return err
+		}
+		missing, most = wanted-disk.Used, most-rows
 	}
-	return Rows(ctx, t, d.pod, d.Tablespace, int(bytes/rowBytes))
+	return nil
 }
 
 // batch is how many rows are written in one transaction.
