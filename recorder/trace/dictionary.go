@@ -95,6 +95,10 @@ func (d *dictionary) appendNew(dst []byte) []byte {
 	return dst
 }
 
+func (d *dictionary) sizes() (all, written int) { return len(d.entries), d.written }
+
+func (d *dictionary) rewrite(from int) { d.written = from }
+
 // load adds the entries of one chunk, the first of which has the id first.
 func (d *dictionary) load(first uint32, raw []byte) error {
 	if int(first) != len(d.entries) {

@@ -30,17 +30,21 @@
 // One JSON document per event does none of 4 to 6. Compressing each version
 // against its predecessor gives 4, but makes every reader decode everything.
 // So a version is stored as the list of leaves that changed, as typed values at
-// numbered paths, and a thousand of such lists are laid out in columns and
-// compressed together. Paths are numbers, so a block can say which paths it
-// touches, and a reader can leave it alone.
+// numbered paths. Two thousand of such lists are a block, in which all values of
+// a path lie together: a reader takes the paths that it needs and leaves the rest
+// alone. What comes again is written once: a text that two blocks have, a list
+// of changed paths that two events have. What the trace knows already is not
+// written at all: a UID in a text, the resourceVersion that follows the last one.
 //
 // # The promise
 //
-// The format has one version number; this is version 1. A program that reads
+// The format has one version number; this is version 2. A program that reads
 // version n reads every version up to n, for as long as the project lives; the
-// recordings under testdata that prove it are never replaced. What a newer
-// version adds inside of version 1 files (event types, keys of JSON documents)
-// is carried through by older readers. Anything that an older reader would
+// recordings under testdata that prove it are never replaced. Only the newest
+// version is written: a trace of version 1 that is resumed or amended becomes one
+// of version 2, in which the blocks of version 1 stay. What is added without a
+// new version (event types, keys of JSON documents) is carried through by older
+// readers. Anything that an older reader would
 // misunderstand gets a new number, and older readers refuse it by name.
 // Part of the promise are events, objects, times and the certificate as this
 // package returns them. Not part of it: how a history is cut into blocks, where
@@ -76,16 +80,15 @@
 //	5 number    any other, as it was written 11 array     []
 //	6 string                                 12 text      canonical JSON
 //
-// Values of the kinds 4, 7, 8 and 9 are stored as the difference from the
-// previous value of the leaf when that has the same kind, else from 0. A string
-// has kind 7, 8 or 9 only when it renders to exactly the same characters again.
+// A string has kind 7, 8 or 9 only when it renders to exactly the same characters
+// again.
 //
 // # The file
 //
-// A bbolt database with six buckets. Keys that are numbers are 8 bytes, big
+// A bbolt database with eight buckets. Keys that are numbers are 8 bytes, big
 // endian. JSON documents are sections, see below.
 //
-//	meta         format       "hindsight trace 1"
+//	meta         format       "hindsight trace 2"
 //	             run          JSON, Run
 //	             certificate  JSON, Certificate; written with every transaction
 //	             position     JSON, Position: how far the bus has been consumed
@@ -99,8 +102,10 @@
 //	tail         first seq  → block, each of one transaction
 //	checkpoints  ff…ff seq  → block: states of some objects after that event; with a
 //	                          seq and a part as key, of all objects: no longer written
+//	texts        first id   → section: count, then texts, each behind its length
+//	shapes       first id   → section: count, then shapes, each behind its length
 //
-// Path 0 and object 0 are none. Ids count upwards without holes over all chunks.
+// Path 0 and object 0 are none; texts and shapes count from 0. Ids count upwards without holes over all chunks.
 // Events follow each other without holes from 1 over blocks and tail; bookmarks,
 // gaps and streams name a resource by an object without a name.
 //
@@ -115,50 +120,99 @@
 //
 // and a block is
 //
-//	┌─────────┬────────┬──────────────────────────────────────────────────────────┐
-//	│ CRC-32C │ length │ 0xB1 1 │ count │ first time │ last time (ns) │ dictionary │  head
-//	├─────────┴────────┴──────────────────────────────────────────────────────────┤
-//	│ section: ids of the paths that the block touches                            │
-//	│ section: ids of the objects that it is about                                │
-//	│ section: index, ten columns with a value or less per event                  │
-//	│ section: payload, five columns with a value or less per leaf                │
-//	└─────────────────────────────────────────────────────────────────────────────┘
-//
-// The payload of the first block that has at least 64 KiB of it serves all later
-// blocks and checkpoints as a raw zstd dictionary with the id 1, its last mebibyte
-// if it is longer: what is the same in every pod and every cluster is there once.
-// dictionary is the first seq of that block, 0 in blocks that need none.
+//	┌─────────┬────────┬──────────────────────────────────────────────┐
+//	│ CRC-32C │ length │ 0xB1 2 │ count │ first time │ last time (ns) │  head
+//	├─────────┴────────┴──────────────────────────────────────────────┤
+//	│ section: ids of the paths that the block touches                │
+//	│ section: ids of the objects that it is about                    │
+//	│ section: index, what happened when to which object              │
+//	│ section: payload, the values of each path                       │
+//	└─────────────────────────────────────────────────────────────────┘
 //
 // A set of ids is its size and the differences between the sorted ids. Creation
 // and deletion of an object touch the root of its resource. A column is its
-// length and its bytes. The index begins with two tables of strings (count, then
-// length and bytes), the types and the sources, and has these columns:
+// length and its bytes.
+//
+// What events have in common that differ by values only is their shape:
+//
+//	type and source, each behind its length; flags; number of changes;
+//	path of each change (difference from the one before); kind of each (a byte)
+//
+// flags: 1 inferred, 2 fresh, 4 notBefore differs from time, 8 the wall clock is
+// not start + time, 16 the entry has a seq of its own (in a checkpoint). 16 is
+// added to the kind of a number that replaces one of the same kind. The index is
+// the set of those shapes of the block that are in the bucket, the count of its
+// own and each of them behind its length, and these columns:
+//
+//	shape object met time notBefore wall seq
+//
+// shape is a number, first of the shapes in the bucket. object is how recently the
+// object was there among the last 256, 1 for the last one; 0 for one that was not,
+// which is met: the difference of its id from the one behind the last that was
+// met. time begins with a unit in ns and has differences from the entry before,
+// the first from the time in the head; notBefore is how much earlier; wall how far
+// the wall clock is ahead, as the difference from the last that was.
+//
+// An object that has no state before an event — a new one, or one that the
+// recorder meets in mid-life — is fresh: its changes are its whole state. So a
+// block needs no other block but for the objects that lived before it. The
+// payload has these columns, values in the order of the events:
+//
+//	texts     set of those in the bucket
+//	lengths   of the block's own texts
+//	own       the block's own texts
+//	numbers   of each path that the block touches: 3 × bytes of its numbers + base
+//	refs      of each of these paths: bytes of its references
+//	number    the numbers of one path after the other (kinds 4, 7, 8 and 9)
+//	ref       its references to texts (kinds 5, 6 and 12)
+//
+// A number is the difference from its base. Of metadata.resourceVersion that is
+// the last one of any object in the block; of other paths, by what makes them
+// smallest: 0, what the leaf was, or if that was of another kind, the last number
+// of the path of which the same is true; 1, the last number of the path; 2, the
+// wall clock in the unit of the kind, the last metadata.resourceVersion for
+// decimals, 0 for integers. A base of another kind counts as 0.
+//
+// A reference is how recently the path had the text among its last 32, 1 for the
+// last one; 0 for one that it had not, then the difference of its number from
+// the one behind the last that was named so. Numbers are first of the texts in
+// the bucket, then of the block's own. In a text these bytes are left out for
+//
+//	1 the UID of the object   2 its name   3 its namespace
+//	4 the UID of another object: for each, the object's id less that of the
+//	  other follows the reference
+//	5 at the beginning: nothing is left out of the rest
+//
+// Names shorter than three bytes are not left out.
+//
+// # Version 1
+//
+// Its file has no texts and shapes, and a block's head has 0xB1 1 and ends with
+// dictionary. Its index begins with two tables of strings (count, then length
+// and bytes), the types and the sources, and has the columns
 //
 //	type source flags object root time notBefore wall seq changes
 //
-// flags: 1 inferred, 2 fresh, 4 notBefore differs from time, 8 the wall clock is
-// not start + time, 16 the entry has a seq of its own (in a checkpoint). root is
-// there for fresh entries. time is the difference from the entry before;
-// notBefore how much earlier; wall how far the wall clock is ahead.
-// The payload has, for each changed leaf,
+// with differences of time, and root for fresh entries. Its payload has the columns
 //
 //	path (difference from the one before in the same event) kind number length bytes
 //
-// numbers only for the kinds 4 and 7 to 9, length and bytes only for 5, 6 and 12.
-//
-// The changes of an event lead from the state of its object before it to the
-// state after it. An object that has no state — a new one, or one that the
-// recorder meets in mid-life — is fresh: its changes lead from the fresh entry
-// with the same root before it in the same block, or from nothing. So a block
-// needs no other block but for the objects that lived before it.
+// for each changed leaf: numbers, the differences from what the leaf was, for the
+// kinds 4 and 7 to 9 only, length and bytes for 5, 6 and 12. Changes of a
+// fresh entry lead from the fresh entry with the same root before it in the
+// block. The payload of the first block that has at least 64 KiB of it serves all
+// later blocks and checkpoints as a raw zstd dictionary with the id 1, its last
+// mebibyte if it is longer; dictionary is the first seq of that block, 0 in blocks
+// that need none.
 //
 // # Writing
 //
 // Append writes one transaction: new paths, new objects, the events as a piece
-// of the tail, position and certificate. When about a thousand events are in the
+// of the tail, position and certificate. When about two thousand events are in the
 // tail it writes them as one block instead and empties the tail. Objects that
 // changed in four blocks since their whole state was last written follow in a
-// checkpoint, so that the state of an object is never far. bbolt syncs the file before it returns:
+// checkpoint, so that the state of an object is never far. A text or shape that a
+// block has and an earlier one had goes into its bucket. bbolt syncs the file before it returns:
 // what Append has returned for is on disk, what it has not is not there at all.
 // Because the position of the bus is in the same transaction, replaying the bus
 // after a crash writes nothing twice.
@@ -183,8 +237,10 @@
 // # Limits
 //
 // 4 MiB of JSON per event (etcd allows 1.5), 64 MiB per decompressed section,
-// 256 MiB per decompressed dictionary, 2 million paths, 16 million objects. A
-// length is believed only as far as there are bytes to back it. Before bbolt
+// 256 MiB per decompressed dictionary, 2 million paths, 16 million objects, 8
+// million changes and 64 MiB of texts in a block, 65,536 texts and as many shapes
+// that blocks share. A length is believed only as far as there are bytes to back
+// it. Before bbolt
 // sees a file, every page that can be reached is checked to be what it claims
 // and to be reached once: bbolt itself trusts its files.
 //

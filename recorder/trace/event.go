@@ -11,7 +11,7 @@ import (
 // run tells us (marks, gaps, sentinel results …) has a type of its own.
 type Type string
 
-// The event types of format version 1. A reader meets types that it does not
+// The event types. A reader meets types that it does not
 // know with equanimity: they are carried through, never dropped.
 const (
 	Added    Type = "added"
@@ -39,7 +39,7 @@ func (t Type) IsObject() bool { return t == Added || t == Modified || t == Delet
 // Source says who observed an event.
 type Source string
 
-// The sources of format version 1.
+// The sources.
 const (
 	SourceWatch    Source = "watch"
 	SourceMark     Source = "mark"

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"strconv"
 
 	"github.com/klauspost/compress/zstd"
 	"go.etcd.io/bbolt"
@@ -18,6 +19,8 @@ var (
 	bucketMeta        = []byte("meta")
 	bucketPaths       = []byte("paths")
 	bucketObjects     = []byte("objects")
+	bucketTexts       = []byte("texts")
+	bucketShapes      = []byte("shapes")
 	bucketBlocks      = []byte("blocks")
 	bucketTail        = []byte("tail")
 	bucketCheckpoints = []byte("checkpoints")
@@ -29,10 +32,25 @@ var (
 	keyDigest      = []byte("digest")
 )
 
-// formatName is the value of the key format: magic and version.
-const formatName = "hindsight trace 1"
+// The value of the key format is magic and version.
+const (
+	formatMagic   = "hindsight trace "
+	formatVersion = 2
+)
 
-var buckets = [][]byte{bucketMeta, bucketPaths, bucketObjects, bucketBlocks, bucketTail, bucketCheckpoints}
+func formatName(version int) string { return formatMagic + strconv.Itoa(version) }
+
+var buckets = [][]byte{
+	bucketMeta, bucketPaths, bucketObjects, bucketBlocks, bucketTail, bucketCheckpoints, bucketTexts, bucketShapes,
+}
+
+// bucketsOf returns the buckets of a file of this version.
+func bucketsOf(version int) [][]byte {
+	if version == 1 {
+		return buckets[:len(buckets)-2]
+	}
+	return buckets
+}
 
 // checkpointKey is the key of the checkpoint behind the block that ends with an
 // event. What it begins with is no seq: earlier versions of this package took
@@ -70,21 +88,37 @@ func getJSON(tx *bbolt.Tx, key []byte, v any) error {
 	return nil
 }
 
-// checkFormat makes sure that the file is a trace of a version we know.
-func checkFormat(tx *bbolt.Tx) error {
+// checkFormat makes sure that the file is a trace of a version we know, which it
+// returns.
+func checkFormat(tx *bbolt.Tx) (version int, err error) {
 	meta := tx.Bucket(bucketMeta)
 	if meta == nil {
-		return fmt.Errorf("%w: it is a bbolt file of another program", ErrFormat)
+		return 0, fmt.Errorf("%w: it is a bbolt file of another program", ErrFormat)
 	}
-	if name := string(meta.Get(keyFormat)); name != formatName {
-		return fmt.Errorf("%w: its format is %.40q, this program reads %q", ErrFormat, name, formatName)
-	}
-	for _, name := range buckets {
-		if tx.Bucket(name) == nil {
-			return fmt.Errorf("%w: its bucket %s is missing", ErrFormat, name)
+	name := string(meta.Get(keyFormat))
+	for version = 1; name != formatName(version); version++ {
+		if version == formatVersion {
+			return 0, fmt.Errorf("%w: its format is %.40q, this program reads %q and what is older",
+				ErrFormat, name, formatName(formatVersion))
 		}
 	}
-	return nil
+	for _, name := range bucketsOf(version) {
+		if tx.Bucket(name) == nil {
+			return 0, fmt.Errorf("%w: its bucket %s is missing", ErrFormat, name)
+		}
+	}
+	return version, nil
+}
+
+// upgrade makes a file one of the present version, in which blocks of an earlier
+// one stay as they are.
+func upgrade(tx *bbolt.Tx) error {
+	for _, name := range buckets {
+		if _, err := tx.CreateBucketIfNotExists(name); err != nil {
+			return err
+		}
+	}
+	return tx.Bucket(bucketMeta).Put(keyFormat, []byte(formatName(formatVersion)))
 }
 
 // loadChunks feeds the chunks of a dictionary bucket to load.
@@ -123,35 +157,88 @@ func eachBlock(tx *bbolt.Tx, bucket []byte, visit func(*block) error) error {
 	})
 }
 
-// loadDictionaries reads the paths and the objects.
-func loadDictionaries(tx *bbolt.Tx) (*dictionary, *objectTable, error) {
-	paths, objects := newDictionary(), newObjectTable()
-	if err := loadChunks(tx.Bucket(bucketPaths), paths.load); err != nil {
-		return nil, nil, fmt.Errorf("paths: %w", err)
-	}
-	if err := loadChunks(tx.Bucket(bucketObjects), objects.load); err != nil {
-		return nil, nil, fmt.Errorf("objects: %w", err)
-	}
-	return paths, objects, nil
+// numbered is what blocks name by number: a bucket has it in chunks.
+type numbered interface {
+	sizes() (all, written int)
+	appendNew(dst []byte) []byte
+	rewrite(from int)
 }
 
-// putDictionaries writes what is new in the dictionaries as one chunk each.
-func putDictionaries(tx *bbolt.Tx, paths *dictionary, objects *objectTable, encoder *zstd.Encoder) error {
-	if len(paths.entries) > paths.written {
-		chunk := appendSection(nil, encoder, paths.appendNew(nil))
-		if err := tx.Bucket(bucketPaths).Put(key64(uint64(paths.written)), chunk); err != nil {
-			return err
-		}
-		paths.written = len(paths.entries)
+// dictionaries are all that blocks name by number.
+type dictionaries struct {
+	paths   *dictionary
+	objects *objectTable
+	texts   *phrases
+	shapes  *phrases
+}
+
+func newDictionaries() dictionaries {
+	return dictionaries{newDictionary(), newObjectTable(), newPhrases(), newPhrases()}
+}
+
+// load reads them out of a file of this version.
+func (d *dictionaries) load(tx *bbolt.Tx, version int) error {
+	if err := loadChunks(tx.Bucket(bucketPaths), d.paths.load); err != nil {
+		return fmt.Errorf("paths: %w", err)
 	}
-	if len(objects.list) > objects.written {
-		chunk := appendSection(nil, encoder, objects.appendNew(nil))
-		if err := tx.Bucket(bucketObjects).Put(key64(uint64(objects.written)), chunk); err != nil {
-			return err
-		}
-		objects.written = len(objects.list)
+	if err := loadChunks(tx.Bucket(bucketObjects), d.objects.load); err != nil {
+		return fmt.Errorf("objects: %w", err)
+	}
+	return loadPhrases(tx, version, d.texts, d.shapes)
+}
+
+// loadPhrases reads the texts and shapes that many blocks have.
+func loadPhrases(tx *bbolt.Tx, version int, texts, shapes *phrases) error {
+	if version == 1 {
+		return nil
+	}
+	err := loadChunks(tx.Bucket(bucketTexts), texts.load)
+	if err = firstOf(err, texts.checkTexts()); err != nil {
+		return fmt.Errorf("texts: %w", err)
+	}
+	if err := loadChunks(tx.Bucket(bucketShapes), shapes.load); err != nil {
+		return fmt.Errorf("shapes: %w", err)
 	}
 	return nil
+}
+
+// put writes what is new as one chunk each.
+func (d *dictionaries) put(tx *bbolt.Tx, encoder *zstd.Encoder) error {
+	for _, part := range d.parts() {
+		all, written := part.sizes()
+		if all == written {
+			continue
+		}
+		chunk := appendSection(nil, encoder, part.appendNew(nil))
+		if err := tx.Bucket(part.bucket).Put(key64(uint64(written)), chunk); err != nil {
+			return err
+		}
+		part.rewrite(all)
+	}
+	return nil
+}
+
+// putWhole writes everything as one chunk each.
+func (d *dictionaries) putWhole(tx *bbolt.Tx, encoder *zstd.Encoder) error {
+	for _, part := range d.parts() {
+		part.rewrite(part.first)
+		if err := emptyBucket(tx, part.bucket); err != nil {
+			return err
+		}
+	}
+	return d.put(tx, encoder)
+}
+
+type dictionaryPart struct {
+	numbered
+	bucket []byte
+	first  int // the first number
+}
+
+func (d *dictionaries) parts() []dictionaryPart {
+	return []dictionaryPart{
+		{d.paths, bucketPaths, 1}, {d.objects, bucketObjects, 1}, {d.texts, bucketTexts, 0}, {d.shapes, bucketShapes, 0},
+	}
 }
 
 // digest is a SHA-256 over every key and value of the file but the digest.
@@ -163,7 +250,11 @@ func digest(tx *bbolt.Tx) (string, error) {
 		h.Write(length[:])
 		h.Write(b)
 	}
-	for _, name := range buckets {
+	version, err := checkFormat(tx)
+	if err != nil {
+		return "", err
+	}
+	for _, name := range bucketsOf(version) {
 		put(name)
 		err := tx.Bucket(name).ForEach(func(k, v []byte) error {
 			if string(k) != string(keyDigest) {

@@ -141,7 +141,7 @@ func TestForeignFilesAreNamedAsSuch(t *testing.T) {
 		t.Fatal(err)
 	}
 	alter(t, future, func(tx *bbolt.Tx) error {
-		return tx.Bucket([]byte("meta")).Put([]byte("format"), []byte("hindsight trace 2"))
+		return tx.Bucket([]byte("meta")).Put([]byte("format"), []byte("hindsight trace 3"))
 	})
 	text := filepath.Join(dir, "text")
 	if err := os.WriteFile(text, []byte(strings.Repeat("no trace ", 2000)), 0o600); err != nil {
@@ -149,7 +149,7 @@ func TestForeignFilesAreNamedAsSuch(t *testing.T) {
 	}
 	for path, want := range map[string]string{
 		foreign: "another program", text: "not a bbolt file", dir: "not a regular file",
-		future: `its format is "hindsight trace 2", this program reads "hindsight trace 1"`,
+		future: `its format is "hindsight trace 3", this program reads "hindsight trace 2" and what is older`,
 	} {
 		_, err := trace.Open(path)
 		if !errors.Is(err, trace.ErrFormat) || !strings.Contains(err.Error(), want) {

@@ -23,10 +23,10 @@ const (
 	maxNesting = 1000
 )
 
-// How the writer cuts the history. A block of about a thousand events is where
-// the size curve flattens while one block still decodes in about a millisecond.
+// How the writer cuts the history. A block of about two thousand events is where
+// the size curve flattens while one block still decodes in half a millisecond.
 const (
-	blockEvents = 1024
+	blockEvents = 2048
 	blockLeaves = 1 << 18  // changes in a block: about 8 MiB
 	blockBytes  = 16 << 20 // strings in a block, so that a section stays below maxSection
 
@@ -34,10 +34,8 @@ const (
 	// most to know its state, before a checkpoint has it.
 	checkpointLinks = 4
 
-	// The payload of the first block of at least minDictionary bytes serves all
-	// later ones as dictionary; a mebibyte of it is what pays.
-	minDictionary = 64 << 10
-	maxShared     = 1 << 20
+	// A mebibyte of a block's payload served as dictionary in version 1.
+	maxShared = 1 << 20
 )
 
 // The encoders and the decoder keep their tables between calls and are safe

@@ -108,23 +108,17 @@ func (r *Reader) restore(p *replay, seq uint64, ids []uint32) error {
 		return err
 	}
 	plan := plan{from: make(map[uint32]uint64, len(ids)), reads: map[uint64]read{}}
-	roots := map[uint32]bool{} // path ids, by which new objects in a block lead from one to the next
 	kinds := map[uint32]bool{}
 	for _, id := range ids {
 		r.plan(plan, l, id, seq)
 		kinds[r.objects.entries[id].kind] = true
 	}
-	for kind := range kinds {
-		if root, known := r.ranks.under(0, string(rootKey(Modified, r.objects.kinds[kind].Resource))); known {
-			roots[r.ranks.id[root]] = true
-		}
+	if p.mask == nil {
+		p.mask = r.pathsOf(kinds)
 	}
 	for _, at := range slices.Sorted(maps.Keys(plan.reads)) {
 		read := plan.reads[at]
-		p.limit, p.roots = read.last, nowhere
-		if read.fresh {
-			p.roots = roots
-		}
+		p.limit = read.last
 		p.wanted = func(id uint32) bool {
 			from, ok := plan.from[id]
 			return ok && from <= at
@@ -151,10 +145,18 @@ type plan struct {
 type read struct {
 	index uint32 // in Reader.blocks or Reader.states
 	last  uint64 // seq of the last event that is needed
-	fresh bool   // an object is new there
 }
 
-var nowhere = map[uint32]bool{}
+// pathsOf marks the paths of some kinds of objects.
+func (r *Reader) pathsOf(kinds map[uint32]bool) []bool {
+	mask := make([]bool, len(r.dict.entries))
+	for kind := range kinds {
+		if root, known := r.ranks.under(0, string(rootKey(Modified, r.objects.kinds[kind].Resource))); known {
+			r.ranks.markBelow(root, mask)
+		}
+	}
+	return mask
+}
 
 // plan adds what has to be read to know an object as it was after event seq.
 func (r *Reader) plan(plan plan, l *lives, id uint32, seq uint64) {
@@ -173,7 +175,7 @@ func (r *Reader) plan(plan plan, l *lives, id uint32, seq uint64) {
 		}
 		plan.from[id] = 2 * first
 		known := plan.reads[2*first]
-		plan.reads[2*first] = read{t.block, max(known.last, min(last, seq)), known.fresh || t.fresh}
+		plan.reads[2*first] = read{t.block, max(known.last, min(last, seq))}
 		if t.fresh && last <= seq {
 			return
 		}
@@ -182,7 +184,7 @@ func (r *Reader) plan(plan plan, l *lives, id uint32, seq uint64) {
 		index := states[len(states)-1]
 		at := 2*r.states[index].seq + 1
 		plan.from[id] = at
-		plan.reads[at] = read{index, seq, true}
+		plan.reads[at] = read{index, seq}
 	}
 }
 

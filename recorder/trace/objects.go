@@ -12,11 +12,12 @@ import (
 type objectTable struct {
 	list    []*Object
 	ids     map[Object]uint32
+	uids    map[string]uint32 // the first object with a UID
 	written int
 }
 
 func newObjectTable() *objectTable {
-	return &objectTable{list: []*Object{{}}, ids: map[Object]uint32{{}: 0}, written: 1}
+	return &objectTable{list: []*Object{{}}, ids: map[Object]uint32{{}: 0}, uids: map[string]uint32{}, written: 1}
 }
 
 func (t *objectTable) id(o Object) uint32 {
@@ -24,9 +25,18 @@ func (t *objectTable) id(o Object) uint32 {
 		return id
 	}
 	id := uint32(len(t.list))
+	t.add(o)
+	return id
+}
+
+// add appends an object that is not known.
+func (t *objectTable) add(o Object) {
+	id := uint32(len(t.list))
 	t.list = append(t.list, &o)
 	t.ids[o] = id
-	return id
+	if _, known := t.uids[o.UID]; !known && isUID(o.UID) {
+		t.uids[o.UID] = id
+	}
 }
 
 func (o *Object) fields() []*string {
@@ -46,6 +56,14 @@ func (t *objectTable) appendNew(dst []byte) []byte {
 	return dst
 }
 
+func (t *objectTable) sizes() (all, written int) { return len(t.list), t.written }
+
+func (t *objectTable) rewrite(from int) { t.written = from }
+
+func (t *objectTable) count() int { return len(t.list) }
+
+func (t *objectTable) object(id uint32) Object { return *t.list[id] }
+
 // load adds the objects of one chunk, the first of which has the id first.
 func (t *objectTable) load(first uint32, raw []byte) error {
 	if int(first) != len(t.list) {
@@ -63,8 +81,7 @@ func (t *objectTable) load(first uint32, raw []byte) error {
 		if len(t.list) >= maxObjects {
 			return fmt.Errorf("%w: more than %d objects", ErrFormat, maxObjects)
 		}
-		t.ids[o] = uint32(len(t.list))
-		t.list = append(t.list, &o)
+		t.add(o)
 	}
 	t.written = len(t.list)
 	return c.err

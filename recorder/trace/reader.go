@@ -30,6 +30,8 @@ type Reader struct {
 	dict    *dictionary
 	ranks   *ranking
 	objects *catalog
+	texts   phrases
+	shapes  phrases
 	shared  shared
 	blocks  []blockRef
 	states  []stateRef // checkpoints
@@ -104,7 +106,8 @@ func (r *Reader) openFile(path string) error {
 
 // load reads everything but the history.
 func (r *Reader) load(tx *bbolt.Tx) error {
-	if err := checkFormat(tx); err != nil {
+	version, err := checkFormat(tx)
+	if err != nil {
 		return err
 	}
 	if err := getJSON(tx, keyRun, &r.run); err != nil {
@@ -114,12 +117,14 @@ func (r *Reader) load(tx *bbolt.Tx) error {
 		return err
 	}
 	r.stored = string(tx.Bucket(bucketMeta).Get(keyDigest))
-	var err error
 	r.dict = newDictionary()
 	if err = loadChunks(tx.Bucket(bucketPaths), r.dict.load); err != nil {
 		return fmt.Errorf("paths: %w", err)
 	}
 	if r.objects, err = loadCatalog(tx); err != nil {
+		return err
+	}
+	if err = loadPhrases(tx, version, &r.texts, &r.shapes); err != nil {
 		return err
 	}
 	if r.ranks, err = r.dict.rank(); err != nil {
@@ -254,8 +259,8 @@ func (r *Reader) fetch(bucket, key []byte) (b *block, err error) {
 
 func (r *Reader) newReplay() *replay {
 	return &replay{
-		shared: &r.shared, paths: len(r.dict.entries), ranks: r.ranks, objects: r.objects.count(),
-		live: map[uint32][]leaf{},
+		start: r.run.Start.UnixNano(), shared: &r.shared, dict: r.dict, ranks: r.ranks, objects: r.objects,
+		texts: &r.texts, shapes: &r.shapes, live: map[uint32][]leaf{},
 	}
 }
 

@@ -7,16 +7,16 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// shared is the dictionary of a file: the payload of one of its first blocks,
-// which the payloads of all later blocks and checkpoints are compressed with.
-// What is the same in every cluster, every pod and every claim is there once.
+// shared is the dictionary of a file of version 1: the payload of one of its
+// first blocks, which the payloads of all later blocks and checkpoints are
+// compressed with.
 type shared struct {
 	fetch func(first uint64) (*block, error) // reads a block
 
 	mu     sync.Mutex
+	shapes map[uint32]*shape
 	first  uint64 // seq of the block that serves; 0: none yet
 	with   *zstd.Decoder
-	encode *zstd.Encoder
 }
 
 // sharedID is the dictionary id in the zstd frames.
@@ -60,29 +60,26 @@ func (s *shared) decoder(first uint64) (*zstd.Decoder, error) {
 	return s.with, nil
 }
 
-// serve makes the payload of a block the dictionary, if it is the first that is
-// large enough.
-func (s *shared) serve(first uint64, payload []byte) error {
-	if s.encode != nil || len(payload) < minDictionary {
-		return nil
+// shape returns a shape that many blocks have, as the replays of this file select
+// from it.
+func (s *shared) shape(p *replay, id uint32) (*shape, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if known := s.shapes[id]; known != nil {
+		return known, nil
 	}
-	encoder, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedBetterCompression),
-		zstd.WithEncoderConcurrency(1), zstd.WithEncoderCRC(false), zstd.WithWindowSize(4*maxShared),
-		zstd.WithLowerEncoderMem(true),
-		zstd.WithEncoderDictRaw(sharedID, dictionaryOf(payload)))
+	made, err := readShape(p.shapes.list[id].text)
+	if err == nil {
+		err = p.expand(made)
+	}
 	if err != nil {
-		return err
+		return nil, err
 	}
-	s.first, s.encode = first, encoder
-	return nil
-}
-
-// codec returns how a block is compressed now.
-func (s *shared) codec() codec {
-	if s.encode == nil {
-		return codec{sections: blockEncoder, payload: blockEncoder}
+	if s.shapes == nil {
+		s.shapes = map[uint32]*shape{}
 	}
-	return codec{sections: blockEncoder, payload: s.encode, dictionary: s.first}
+	s.shapes[id] = made
+	return made, nil
 }
 
 func (s *shared) close() {

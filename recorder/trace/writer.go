@@ -42,8 +42,8 @@ type Writer struct {
 	cert     Certificate
 	position Position
 
-	dict    *dictionary
-	objects *objectTable
+	dictionaries
+	packer  packer
 	shared  shared
 	parser  parser
 	live    map[uint32]*entry // as its last event left it; leaves is the state
@@ -97,12 +97,7 @@ func Create(path string, run Run) (*Writer, error) {
 	w := newWriter(db, path)
 	w.run = run
 	err = db.Update(func(tx *bbolt.Tx) error {
-		for _, name := range buckets {
-			if _, err := tx.CreateBucket(name); err != nil {
-				return err
-			}
-		}
-		if err := tx.Bucket(bucketMeta).Put(keyFormat, []byte(formatName)); err != nil {
+		if err := upgrade(tx); err != nil {
 			return err
 		}
 		return w.putMeta(tx)
@@ -115,12 +110,12 @@ func Create(path string, run Run) (*Writer, error) {
 
 func newWriter(db *bbolt.DB, path string) *Writer {
 	w := &Writer{
-		db: db, path: path, dict: newDictionary(), objects: newObjectTable(),
+		db: db, path: path, dictionaries: newDictionaries(),
 		live: map[uint32]*entry{}, lastRV: map[uint32]string{},
 		streams: map[streamKey]int{}, gaps: map[int]int{},
 		cert: Certificate{Streams: []StreamCert{}, Gaps: []GapCert{}, Rejected: []Rejection{}},
 	}
-	w.parser.dict = w.dict
+	w.parser.dict = w.paths
 	w.shared.fetch = func(first uint64) (b *block, err error) {
 		err = db.View(func(tx *bbolt.Tx) error {
 			b, err = parseBlock(first, slices.Clone(tx.Bucket(bucketBlocks).Get(key64(first))))
@@ -171,10 +166,12 @@ func resume(path string) (*Writer, error) {
 	return w, nil
 }
 
-// resume loads what the writer has in memory.
+// resume loads what the writer has in memory, and makes the file one of the
+// present version.
 func (w *Writer) resume() error {
-	return w.db.View(func(tx *bbolt.Tx) error {
-		if err := checkFormat(tx); err != nil {
+	version := 0
+	err := w.db.View(func(tx *bbolt.Tx) (err error) {
+		if version, err = checkFormat(tx); err != nil {
 			return err
 		}
 		for key, v := range map[string]any{
@@ -187,14 +184,16 @@ func (w *Writer) resume() error {
 		if w.cert.Sealed {
 			return ErrSealed
 		}
-		var err error
-		if w.dict, w.objects, err = loadDictionaries(tx); err != nil {
+		if err := w.dictionaries.load(tx, version); err != nil {
 			return err
 		}
-		w.parser.dict = w.dict
 		w.indexCertificate()
 		return w.loadHistory(tx)
 	})
+	if err != nil || version == formatVersion {
+		return err
+	}
+	return w.db.Update(upgrade)
 }
 
 func emptyBucket(tx *bbolt.Tx, name []byte) error {
@@ -212,9 +211,6 @@ func emptyBucket(tx *bbolt.Tx, name []byte) error {
 func (w *Writer) loadHistory(tx *bbolt.Tx) error {
 	p := w.newReplay()
 	err := eachBlock(tx, bucketBlocks, func(b *block) error {
-		if err := w.serve(b); err != nil {
-			return err
-		}
 		return p.run(b, func(r *record) error {
 			e := w.restore(r)
 			w.link(&e, b.first)
@@ -263,28 +259,16 @@ func (w *Writer) restore(r *record) entry {
 	return e
 }
 
-// serve makes a block of an earlier writer the dictionary, if it was that or is
-// fit to be it.
-func (w *Writer) serve(b *block) error {
-	if b.dictionary != 0 || b.payload.size < minDictionary || w.shared.encode != nil {
-		return nil
-	}
-	payload, err := b.payload.open()
-	if err != nil {
-		return err
-	}
-	return w.shared.serve(b.first, payload)
-}
-
 // rootOf returns the root of the paths of an event that is in the file.
 func (w *Writer) rootOf(r *record) uint32 {
 	key := rootKey(r.typ, w.objects.list[r.object].Resource)
-	return w.dict.children[pathKey{0, step{string(key), -1}}]
+	return w.paths.children[pathKey{0, step{string(key), -1}}]
 }
 
 func (w *Writer) newReplay() *replay {
 	return &replay{
-		shared: &w.shared, paths: len(w.dict.entries), objects: len(w.objects.list), live: map[uint32][]leaf{},
+		start: w.run.Start.UnixNano(), shared: &w.shared, dict: w.paths, objects: w.objects,
+		texts: w.texts, shapes: w.shapes, live: map[uint32][]leaf{},
 	}
 }
 
@@ -292,7 +276,7 @@ func (w *Writer) newReplay() *replay {
 type fields struct{ root, rv, generation uint32 }
 
 func (w *Writer) fieldsOf(root uint32) fields {
-	children := w.dict.children
+	children := w.paths.children
 	meta := children[pathKey{root, step{"metadata", -1}}]
 	if meta == 0 {
 		return fields{root: root}
@@ -365,15 +349,15 @@ func (w *Writer) stage(e *staged, ev *Event) error {
 		return fmt.Errorf("a %s event needs a resource and a name", ev.Type)
 	case ev.NotBefore > ev.Time:
 		return fmt.Errorf("not before %v, but at %v", ev.NotBefore, ev.Time)
-	case len(w.objects.list) >= maxObjects || w.dict.full():
-		return fmt.Errorf("the trace is full: it holds %d objects and %d paths", len(w.objects.list), len(w.dict.entries))
+	case len(w.objects.list) >= maxObjects || w.paths.full():
+		return fmt.Errorf("the trace is full: it holds %d objects and %d paths", len(w.objects.list), len(w.paths.entries))
 	}
 	if err := checkPayload(ev); err != nil {
 		return err
 	}
 	e.entry = entry{
 		time: int64(ev.Time), notBefore: int64(ev.NotBefore), source: ev.Source, typ: ev.Type,
-		inferred: ev.Inferred, root: w.dict.child(0, rootKey(ev.Type, ev.Object.Resource)),
+		inferred: ev.Inferred, root: w.paths.child(0, rootKey(ev.Type, ev.Object.Resource)),
 	}
 	if e.notBefore == 0 {
 		e.notBefore = e.time
@@ -554,8 +538,8 @@ func compareVersions(a, b string) int {
 // something older than known arrives, which a watch never does by itself.
 func (w *Writer) loadSeen() error {
 	w.seen = map[version]bool{}
-	mask := make([]bool, len(w.dict.entries))
-	for _, root := range w.dict.roots() {
+	mask := make([]bool, len(w.paths.entries))
+	for _, root := range w.paths.roots() {
 		mask[w.fieldsOf(root).rv] = true
 	}
 	note := func(object uint32, leaves []leaf, root uint32) {
@@ -607,18 +591,18 @@ func (d *dictionary) roots() []uint32 {
 func (w *Writer) commit(before int) error {
 	full := w.weight.full()
 	err := w.db.Update(func(tx *bbolt.Tx) error {
-		if err := putDictionaries(tx, w.dict, w.objects, tailEncoder); err != nil {
-			return err
-		}
 		if full {
 			if err := w.putBlocks(tx); err != nil {
 				return err
 			}
 		} else if fresh := w.pending[before:]; len(fresh) > 0 {
-			piece, _ := encodeBlock(fresh, false, tailCodec)
+			piece := w.pack(fresh, packing{encoder: tailEncoder})
 			if err := tx.Bucket(bucketTail).Put(key64(fresh[0].seq), piece); err != nil {
 				return err
 			}
+		}
+		if err := w.put(tx, tailEncoder); err != nil {
+			return err
 		}
 		return w.putMeta(tx)
 	})
@@ -653,11 +637,8 @@ func (w *Writer) putBlock(tx *bbolt.Tx, entries []entry) error {
 	blocks := tx.Bucket(bucketBlocks)
 	blocks.FillPercent = 0.95
 	first, last := entries[0].seq, entries[len(entries)-1].seq
-	encoded, payload := encodeBlock(entries, false, w.shared.codec())
+	encoded := w.pack(entries, packing{learn: true, encoder: blockEncoder})
 	if err := blocks.Put(key64(first), encoded); err != nil {
-		return err
-	}
-	if err := w.shared.serve(first, payload); err != nil {
 		return err
 	}
 	for i := range entries {
@@ -698,7 +679,7 @@ func (w *Writer) putCheckpoint(tx *bbolt.Tx, entries []entry, last uint64) error
 		return nil
 	}
 	slices.SortFunc(due, func(a, b entry) int { return cmp.Compare(a.object, b.object) })
-	encoded, _ := encodeBlock(due, true, w.shared.codec())
+	encoded := w.pack(due, packing{ownSeq: true, encoder: blockEncoder})
 	return tx.Bucket(bucketCheckpoints).Put(checkpointKey(last), encoded)
 }
 
@@ -729,7 +710,7 @@ func (w *Writer) SetRun(run Run) {
 // Live calls visit for every object that exists at the end of the trace, with
 // its last version: what a relist is compared with. Order: first met first.
 func (w *Writer) Live(visit func(o Object, resourceVersion string, data json.RawMessage) error) error {
-	ranks, err := w.dict.rank()
+	ranks, err := w.paths.rank()
 	if err != nil {
 		return err
 	}
@@ -767,14 +748,7 @@ func (w *Writer) Seal(end string) (Certificate, error) {
 		if err := w.putBlocks(tx); err != nil {
 			return err
 		}
-		// One chunk each instead of one a commit.
-		w.dict.written, w.objects.written = 1, 1
-		for _, name := range [][]byte{bucketPaths, bucketObjects} {
-			if err := emptyBucket(tx, name); err != nil {
-				return err
-			}
-		}
-		if err := putDictionaries(tx, w.dict, w.objects, blockEncoder); err != nil {
+		if err := w.putWhole(tx, blockEncoder); err != nil { // instead of a chunk for every commit
 			return err
 		}
 		if err := w.putMeta(tx); err != nil {
