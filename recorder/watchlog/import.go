@@ -16,7 +16,7 @@ import (
 // What Import holds at once: a batch for one transaction of the trace, and the
 // lines ahead in which it looks for a list.
 const (
-	batchEvents = 1024 // as many as a block of the trace has, so that nothing is packed twice
+	batchEvents = 2048 // as many as a block of the trace has, so that nothing is packed twice
 	batchBytes  = 16 << 20
 	aheadLines  = 4096
 	aheadBytes  = 16 << 20
