@@ -327,7 +327,7 @@ func (b *link) where() string {
 
 // Consume is Source.Consume of the run's own stream.
 func (b *Bus) Consume(ctx context.Context, after uint64, deliver func(Batch) error) error {
-	return b.in.Consume(ctx, after, deliver)
+	return b.in.consume(ctx, after, b.out.relay, deliver)
 }
 
 // Remove deletes the stream: its trace is sealed.

@@ -88,7 +88,16 @@ func (s *Source) Remove(ctx context.Context) error {
 // When deliver returns, everything up to Batch.Position is durable and may be
 // removed from the stream.
 func (s *Source) Consume(ctx context.Context, after uint64, deliver func(Batch) error) error {
-	c := consumer{source: s, next: after + 1, messages: make(chan message, 256)}
+	return s.consume(ctx, after, nil, deliver)
+}
+
+// consume is Consume with the relay of the publisher, if that is in this process.
+func (s *Source) consume(ctx context.Context, after uint64, relay *relay, deliver func(Batch) error) error {
+	c := consumer{source: s, next: after + 1, relay: relay, messages: make(chan message, 256)}
+	if relay != nil {
+		relay.listen(true)
+		defer relay.listen(false)
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer func() { // read has ended when its channel is closed
 		cancel()
@@ -115,6 +124,7 @@ func (s *Source) Consume(ctx context.Context, after uint64, deliver func(Batch) 
 type consumer struct {
 	source   *Source
 	next     uint64 // only used by read
+	relay    *relay // nil: everything is read from the stream
 	messages chan message
 	end      error    // why messages was closed, if not by ctx
 	held     *message // taken, and not part of the batch before it
@@ -126,6 +136,7 @@ type message struct {
 	seq    uint64
 	header nats.Header
 	data   []byte
+	event  *trace.Event // through the relay, in place of header and data
 	lost   *Loss
 }
 
@@ -135,7 +146,10 @@ func (c *consumer) read(ctx context.Context) {
 	defer close(c.messages)
 	var missing time.Time // since when there is no such stream
 	for ctx.Err() == nil {
-		err := c.readOnce(ctx)
+		err := c.takeOver(ctx)
+		if err == nil {
+			err = c.readOnce(ctx)
+		}
 		switch {
 		case !errors.Is(err, jetstream.ErrStreamNotFound):
 			missing = time.Time{}
@@ -191,8 +205,8 @@ func (c *consumer) feed(ctx context.Context, m message) error {
 	}
 }
 
-// readOnce reads until something goes wrong. Nothing is acknowledged: where
-// reading goes on is in the trace.
+// readOnce reads the stream until something goes wrong, or until what is due comes
+// through the relay. Nothing is acknowledged: where reading goes on is in the trace.
 func (c *consumer) readOnce(ctx context.Context) error {
 	if err := c.declareLost(ctx); err != nil {
 		return err
@@ -207,6 +221,7 @@ func (c *consumer) readOnce(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	defer c.done(ctx, source)
 	iter, err := source.Messages(jetstream.PullMaxMessages(pullMessages),
 		jetstream.PullExpiry(10*time.Second), jetstream.PullHeartbeat(time.Second))
 	if err != nil {
@@ -237,7 +252,18 @@ func (c *consumer) readOnce(ctx context.Context) error {
 		if err := c.feed(ctx, message{seq: c.next, header: m.Headers(), data: m.Data()}); err != nil {
 			return err
 		}
+		if c.relay != nil && c.relay.has(c.next) {
+			return nil
+		}
 	}
+}
+
+// done tells the server that a consumer is not needed any more; one that it does
+// not hear about it removes by itself.
+func (c *consumer) done(ctx context.Context, source jetstream.Consumer) {
+	asking, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	_ = c.source.stream.DeleteConsumer(asking, source.CachedInfo().Name)
 }
 
 // receive returns nil when nothing came for a while.
@@ -298,7 +324,7 @@ func (b *Batch) take(runID string, m message) int {
 		b.Lost = m.lost
 		return 0
 	}
-	e, err := decode(m.header, m.data)
+	e, err := m.read()
 	if err == nil && e.Type == TypeEnd {
 		b.End = &End{Time: e.Time}
 		err = json.Unmarshal(e.Data, b.End)
@@ -312,7 +338,15 @@ func (b *Batch) take(runID string, m message) int {
 	default:
 		b.Events = append(b.Events, e)
 	}
-	return len(m.data) + headerSize
+	return len(e.Data) + headerSize
+}
+
+// read returns the event of a message.
+func (m *message) read() (trace.Event, error) {
+	if m.event != nil {
+		return *m.event, nil
+	}
+	return decode(m.header, m.data)
 }
 
 // headerSize is what the attributes of a message take, about.

@@ -19,15 +19,17 @@
 //     for duplicates, which forgets after two minutes.
 //   - Consuming writes the position in the stream in the same transaction of the
 //     trace as the events. What is delivered again after a crash lies before
-//     that position. Nothing is acknowledged to the server.
+//     that position. Nothing is acknowledged to the server. What this process has
+//     published itself is not read from the stream again: the publisher hands it
+//     over when the server has acknowledged it, as long as the trace keeps up.
 //   - An acknowledgement of JetStream is not a disk write (it syncs every two
 //     minutes). The durable point is the transaction of the trace: a recorder
 //     that is restarted first drains what the bus still has, then resumes its
 //     watches from what is in the trace. What a crash of the machine took from
 //     the bus is asked of the API server again. A stream that ends before the
 //     trace's position is replaced by one that begins behind it.
-//   - Memory is bounded by the window (2048 messages, 16 MiB) and by one batch
-//     (1000 events, 8 MiB). When the window is full, [Bus.Publish] waits, and
+//   - Memory is bounded by the window (2048 messages, 16 MiB), by what is handed
+//     over (2048, 8 MiB) and by one batch (1000 events, 8 MiB). When the window is full, [Bus.Publish] waits, and
 //     with it the watch.
 //
 // What is in the trace is purged from the stream, every 16 MiB, or a quarter of

@@ -45,7 +45,7 @@ func (b *Bus) Publish(ctx context.Context, e trace.Event) error {
 	if limit := b.nc.MaxPayload(); int64(size) > limit {
 		return fmt.Errorf("%s of %s has %d bytes: %w, which takes %d", e.Type, e.Object, size, ErrTooLarge, limit)
 	}
-	return b.out.publish(ctx, m, size)
+	return b.out.publish(ctx, unconfirmed{m, e, size})
 }
 
 // headerReserve is the room for the headers that are added on sending.
@@ -78,12 +78,14 @@ type publisher struct {
 	stalled int           // attempts since then
 	err     error         // the bus cannot go on
 	futures chan sent
+	relay   *relay
 }
 
 // unconfirmed is a message that the server may not have.
 type unconfirmed struct {
 	*nats.Msg
-	size int // bytes
+	event trace.Event
+	size  int // bytes
 }
 
 type sent struct {
@@ -99,6 +101,7 @@ func newPublisher(
 		js: js, stream: stream, embedded: embedded, notify: notify, cancel: cancel,
 		changed: make(chan struct{}), first: last + 1,
 		futures: make(chan sent, windowMessages),
+		relay:   newRelay(last + 1),
 	}
 	p.done.Go(func() { p.collect(ctx) })
 	return p
@@ -109,10 +112,10 @@ func (p *publisher) close() {
 	p.done.Wait()
 }
 
-func (p *publisher) publish(ctx context.Context, m *nats.Msg, size int) error {
+func (p *publisher) publish(ctx context.Context, m unconfirmed) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for p.err == nil && len(p.window) > 0 && (len(p.window) >= windowMessages || p.bytes+size > windowBytes) {
+	for p.err == nil && len(p.window) > 0 && (len(p.window) >= windowMessages || p.bytes+m.size > windowBytes) {
 		if err := p.wait(ctx); err != nil {
 			return err
 		}
@@ -120,10 +123,10 @@ func (p *publisher) publish(ctx context.Context, m *nats.Msg, size int) error {
 	if p.err != nil {
 		return p.err
 	}
-	p.window = append(p.window, unconfirmed{m, size})
-	p.bytes += size
+	p.window = append(p.window, m)
+	p.bytes += m.size
 	if !p.broken {
-		p.send(m, p.first+uint64(len(p.window))-1)
+		p.send(m.Msg, p.first+uint64(len(p.window))-1)
 	}
 	return nil
 }
@@ -206,6 +209,7 @@ func (p *publisher) await(ctx context.Context, s sent) error {
 func (p *publisher) acknowledge(seq uint64) {
 	for len(p.window) > 0 && p.first <= seq {
 		p.bytes -= p.window[0].size
+		p.relay.offer(p.first, p.window[0].event)
 		p.window[0] = unconfirmed{}
 		p.window = p.window[1:]
 		p.first++
