@@ -15,7 +15,7 @@ func End(data []byte) int {
 	}
 	switch data[0] {
 	case '{', '[':
-		return bracketsEnd(data)
+		return new(Splitter).End(data)
 	case '"':
 		if n := textEnd(data[1:]); n >= 0 {
 			return n + 2
@@ -32,26 +32,33 @@ func End(data []byte) int {
 // delimits reports whether a number or a literal ends before a byte.
 func delimits(c byte) bool { return c == ',' || c == ']' || c == '}' || c == ':' || isSpace(c) }
 
-// bracketsEnd returns the position behind the object or array that data begins
-// with, 0 if it does not end.
-func bracketsEnd(data []byte) int {
-	depth := 0
-	for i := 0; i < len(data); i++ {
+// Splitter finds the end of an object or array that comes piece by piece.
+type Splitter struct {
+	pos   int // up to which it has looked
+	depth int // open brackets
+}
+
+// End returns the position behind the object or array that data begins with, 0 if
+// that is not all there yet. Data only ever grows at its end between two calls.
+func (s *Splitter) End(data []byte) int {
+	for i := s.pos; i < len(data); i++ {
 		switch data[i] {
 		case '"':
 			n := textEnd(data[i+1:])
 			if n < 0 {
+				s.pos = i
 				return 0
 			}
 			i += n + 1
 		case '{', '[':
-			depth++
+			s.depth++
 		case '}', ']':
-			if depth--; depth == 0 {
+			if s.depth--; s.depth <= 0 {
 				return i + 1
 			}
 		}
 	}
+	s.pos = len(data)
 	return 0
 }
 
@@ -97,51 +104,3 @@ func quote(data []byte, from int) int {
 
 // ErrNoObject is what is no object of JSON, as far as brackets and quotes tell.
 var ErrNoObject = errors.New("it is no JSON object")
-
-// Members calls visit with the name of each member of the object that data begins
-// with, as it is written between its quotes, and with its value. It ends without
-// an error when visit returns false. It returns what comes behind the object, nil
-// if visit has ended it.
-func Members(data []byte, visit func(name, value []byte) bool) (rest []byte, err error) {
-	l := Lexer{Data: data}
-	l.Space()
-	if !l.Take('{') {
-		return nil, ErrNoObject
-	}
-	if l.Space(); l.Take('}') {
-		return data[l.Pos:], nil
-	}
-	for {
-		if l.Peek() != '"' {
-			return nil, ErrNoObject
-		}
-		name := l.skip()
-		if l.Space(); len(name) == 0 || !l.Take(':') {
-			return nil, ErrNoObject
-		}
-		l.Space()
-		value := l.skip()
-		if len(value) == 0 {
-			return nil, ErrNoObject
-		}
-		if !visit(name[1:len(name)-1], value) {
-			return nil, nil
-		}
-		if l.Space(); !l.Take(',') {
-			break
-		}
-		l.Space()
-	}
-	if !l.Take('}') {
-		return nil, ErrNoObject
-	}
-	return data[l.Pos:], nil
-}
-
-// skip passes over the value that comes and returns it.
-func (l *Lexer) skip() []byte {
-	value := l.Data[l.Pos:]
-	value = value[:End(value)]
-	l.Pos += len(value)
-	return value
-}

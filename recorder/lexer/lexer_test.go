@@ -3,6 +3,9 @@ package lexer_test
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
@@ -89,9 +92,8 @@ func FuzzScalars(f *testing.F) {
 // finds.
 func FuzzEndsAndMembers(f *testing.F) {
 	for _, seed := range []string{
-		`{"a":{"b":"}"},"c":[1,"]\\"],"d":-1}rest`, `[]`, `{}`, ` `, `{"a":1`,
-		`{"a\"b":"\\"}`, `1,2`, `"x`, `{"a" : [ ] , "b":true }`,
-		`{"long":"` + strings.Repeat("x", 100) + `\"}"}`,
+		`{"a":{"b":"}"},"c":[1,"]\\"],"d":-1}rest`, `[]`, `{}`, ` `, `{"a":1`, `{"a\"b":"\\"}`,
+		`1,2`, `"x`, `{"a" : [ ] , "b":true }`, `{"long":"` + strings.Repeat("x", 100) + `\"}"}`,
 	} {
 		f.Add([]byte(seed))
 	}
@@ -100,7 +102,7 @@ func FuzzEndsAndMembers(f *testing.F) {
 		if end < 0 || end > len(data) {
 			t.Fatalf("%q ends at %d", data, end)
 		}
-		_, _ = lexer.Members(data, func(_, _ []byte) bool { return true })
+		_ = (&lexer.Tree{Text: data}).Members(0, func([]byte, int, int) bool { return true })
 		dec := jsontext.NewDecoder(bytes.NewReader(data), jsontext.AllowDuplicateNames(true))
 		value, err := dec.ReadValue()
 		if err != nil || bytes.ContainsAny(data[:1], " \t\r\n") {
@@ -109,36 +111,131 @@ func FuzzEndsAndMembers(f *testing.F) {
 		if end != len(value) {
 			t.Fatalf("%q ends at %d, not at %d", data, end, len(value))
 		}
+		tree, _, err := lexer.Compare(value, nil, nil)
+		if err != nil {
+			t.Fatalf("%q: %v", value, err)
+		}
 		if value[0] == '{' {
-			members(t, data, value)
+			members(t, &lexer.Tree{Text: data}, value)
+			members(t, tree, value)
 		}
 	})
 }
 
-func members(t *testing.T, data, value []byte) {
+func members(t *testing.T, tree *lexer.Tree, value []byte) {
+	t.Helper()
 	dec := jsontext.NewDecoder(bytes.NewReader(value), jsontext.AllowDuplicateNames(true))
-	next := func() []byte {
+	next := func() string {
 		v, err := dec.ReadValue()
 		if err != nil {
 			t.Fatal(err)
 		}
-		return bytes.Clone(v)
+		return string(v)
 	}
 	if _, err := dec.ReadToken(); err != nil {
 		t.Fatal(err)
 	}
-	rest, err := lexer.Members(data, func(name, value []byte) bool {
-		if want := next(); string(want) != `"`+string(name)+`"` {
-			t.Fatalf("%q has a member %s, not %s", data, want, name)
+	err := tree.Members(0, func(name []byte, from, to int) bool {
+		if want := next(); want != `"`+string(name)+`"` {
+			t.Fatalf("%q has a member %s, not %s", value, want, name)
 		}
-		if want := next(); !bytes.Equal(want, value) {
-			t.Fatalf("%q: %s is %s, not %s", data, name, want, value)
+		if got, want := string(value[from:to]), next(); got != want {
+			t.Fatalf("%q: %s is %s, not %s", value, name, want, got)
 		}
 		return true
 	})
-	if err != nil || dec.PeekKind() != '}' || len(rest) != len(data)-len(value) {
-		t.Fatalf("%q: %v, rest %q, next %v", data, err, rest, dec.PeekKind())
+	if err != nil || dec.PeekKind() != '}' {
+		t.Fatalf("%q: %v, next %v", value, err, dec.PeekKind())
 	}
+}
+
+// places lists the scalars of a text with the names that lead there.
+func places(t *testing.T, text []byte) map[string]bool {
+	t.Helper()
+	all := map[string]bool{}
+	dec := jsontext.NewDecoder(bytes.NewReader(text), jsontext.AllowDuplicateNames(true))
+	var walk func(path string)
+	read := func() string {
+		v, err := dec.ReadValue()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(v)
+	}
+	walk = func(path string) {
+		kind := dec.PeekKind()
+		if kind != '{' && kind != '[' {
+			all[path+"="+read()] = true
+			return
+		}
+		_, _ = dec.ReadToken()
+		for dec.PeekKind() != '}' && dec.PeekKind() != ']' {
+			name := ""
+			if kind == '{' {
+				name = read()
+			}
+			walk(path + "/" + name)
+		}
+		_, _ = dec.ReadToken()
+	}
+	walk("")
+	return all
+}
+
+// Beside another text the same is found as without it, and what is not in that text
+// at the same place is in what changed.
+func FuzzWhatChangedHasWhatIsNew(f *testing.F) {
+	object := `{"metadata":{"name":"pg-1","labels":{"app":"a long enough name","b":"c"},"resourceVersion":"10"},` +
+		`"spec":{"containers":[{"name":"one","image":"registry.example/one:1"},{"name":"two","image":"x"}]}}`
+	for _, next := range []string{
+		object, `{}`, `[1]`, `7`, `{"spec":{"containers":[{"name":"one","image":"registry.example/one:1"}]}}`,
+		`{"spec":{"containers":[{"name":"two","image":"x"},{"name":"one","image":"registry.example/one:1"}]},"metadata":{}}`,
+	} {
+		f.Add([]byte(object), []byte(next), uint64(1))
+	}
+	f.Fuzz(func(t *testing.T, first, second []byte, seed uint64) {
+		random := rand.New(rand.NewPCG(seed, 0))
+		tree, _, err := lexer.Compare(first, nil, nil)
+		if err != nil || !jsontext.Value(first).IsValid(jsontext.AllowDuplicateNames(true)) {
+			return
+		}
+		for _, text := range [][]byte{second, edited(first, random), edited(first, random), edited(second, random)} {
+			beside, changed, err := lexer.Compare(text, tree, nil)
+			alone, whole, aloneErr := lexer.Compare(text, nil, nil)
+			if (err == nil) != (aloneErr == nil) {
+				t.Fatalf("%q: %v beside %q, %v alone", text, err, first, aloneErr)
+			}
+			if err != nil || !jsontext.Value(text).IsValid(jsontext.AllowDuplicateNames(true)) {
+				continue
+			}
+			if fmt.Sprint(beside) != fmt.Sprint(alone) || !bytes.Equal(whole, text) {
+				t.Fatalf("%q is read in another way beside %q than alone", text, first)
+			}
+			before := places(t, first)
+			for place := range places(t, text) {
+				_, value, _ := strings.Cut(place, "=")
+				if !before[place] && !bytes.Contains(changed, []byte(value)) {
+					t.Fatalf("%s is new in %q beside %q, and not in %q", place, text, first, changed)
+				}
+			}
+		}
+	})
+}
+
+// edited makes a few random changes to a text.
+func edited(text []byte, random *rand.Rand) []byte {
+	text = bytes.Clone(text)
+	for range 1 + random.IntN(4) {
+		at := random.IntN(len(text) + 1)
+		to := min(len(text), at+random.IntN(3))
+		from := random.IntN(len(text) + 1)
+		what := text[from:min(len(text), from+random.IntN(40))]
+		if random.IntN(2) == 0 {
+			what = []byte{`"0123{}[],:ab\`[random.IntN(14)]}
+		}
+		text = slices.Concat(text[:at], what, text[to:])
+	}
+	return text
 }
 
 func BenchmarkEnd(b *testing.B) {

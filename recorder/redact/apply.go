@@ -7,9 +7,11 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/hindsight-project/hindsight/recorder/lexer"
 	"github.com/hindsight-project/hindsight/recorder/trace"
 )
 
@@ -27,31 +29,95 @@ var decoding = jsontext.AllowDuplicateNames(true)
 // Apply returns the data of an event without what the rules take out. It is the
 // data itself where there is nothing to take out.
 func (r *Rules) Apply(e trace.Event) json.RawMessage {
-	if e.Source == trace.SourceRecorder || e.Type == trace.Bookmark || len(e.Data) == 0 {
+	switch {
+	case e.Source == trace.SourceRecorder || e.Type == trace.Bookmark || len(e.Data) == 0:
+		return e.Data
+	case !e.Type.IsObject():
+		out, _ := r.apply(&e)
+		return out
+	}
+	r.clean.Lock()
+	defer r.clean.Unlock()
+	before := r.clean.Get(e.Object)
+	text, changed, err := lexer.Compare(e.Data, before, r.clean.changed[:0])
+	r.clean.changed = changed
+	if err == nil && before != nil && r.isClean(&e, changed) {
+		r.clean.put(&e, text)
 		return e.Data
 	}
+	out, untouched := r.apply(&e)
+	if err == nil && untouched {
+		r.clean.put(&e, text)
+	} else {
+		r.clean.Forget(e.Object)
+	}
+	return out
+}
+
+// clean has the last texts of objects, of those in which there is nothing to take
+// out: what follows them has to be looked at as far as it changed.
+type clean struct {
+	sync.Mutex
+	lexer.Known[trace.Object]
+	changed []byte
+}
+
+// maxClean bounds the bytes of these texts. Whoever emits them has most of them, too.
+const maxClean = 16 << 20
+
+func (c *clean) put(e *trace.Event, text *lexer.Tree) {
+	c.Put(e.Object, text)
+	if e.Type == trace.Deleted {
+		c.Forget(e.Object)
+	}
+}
+
+// isClean reports whether it is for sure that there is nothing to take out of an
+// object with these changes to what was clean. A rule by path takes out another
+// value than before only if that value is new, or if an element is that has to have
+// a member: either way the names on the path down to there are in what changed.
+func (r *Rules) isClean(e *trace.Event, changed []byte) bool {
+	if hides(changed) || bytes.Contains(changed, []byte(lastApplied)) {
+		return false
+	}
+	for _, rule := range r.paths {
+		if rule.applies(e) && bytes.Contains(changed, rule.begins) {
+			return false
+		}
+	}
+	for _, rule := range r.patterns {
+		if rule.applies(e) && rule.mayMatch(changed, false) {
+			return false
+		}
+	}
+	return true
+}
+
+// apply applies the rules to the whole data, and reports whether they take out
+// nothing.
+func (r *Rules) apply(e *trace.Event) (out json.RawMessage, untouched bool) {
 	w := walker{object: e.Type.IsObject(), in: e.Data}
 	// What is escaped may be anything: there only a closer look tells.
 	hidden := hides(e.Data)
 	w.twice = w.object && (hidden || bytes.Contains(e.Data, []byte(lastApplied)))
 	for _, rule := range r.paths {
-		if rule.applies(&e) && (hidden || w.twice || rule.mayReach(e.Data)) {
+		if rule.applies(e) && (hidden || w.twice || rule.mayReach(e.Data)) {
 			w.top = append(w.top, place{rule, 0})
 		}
 	}
 	for _, rule := range r.patterns {
-		if rule.applies(&e) && (hidden || rule.mayMatch(e.Data, w.twice)) {
+		if rule.applies(e) && (hidden || rule.mayMatch(e.Data, w.twice)) {
 			w.patterns = append(w.patterns, rule)
 		}
 	}
 	if len(w.top) == 0 && len(w.patterns) == 0 {
-		return e.Data
+		return e.Data, true
 	}
 	out, err := w.run()
 	if err != nil {
-		return json.RawMessage(unreadable)
+		return json.RawMessage(unreadable), false
 	}
-	return out
+	return out, w.out == nil
 }
 
 // place is a rule and how much of its path has been walked.

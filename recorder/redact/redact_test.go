@@ -250,6 +250,31 @@ func FuzzApply(f *testing.F) {
 	})
 }
 
+// What is taken out of a version does not depend on the versions before it.
+func FuzzApplyToOneVersionAfterTheOther(f *testing.F) {
+	for _, rule := range slices.Concat(Defaults, []string{`**.value`, `*:metadata.annotations[*]`, `spec.*[name=*x*].b.c`}) {
+		f.Add(rule, pod, strings.Replace(pod, `"ok"`, `"password=x postgres://a:b@c"`, 1), 3, 9)
+	}
+	f.Add(`**.a[b=x*].c`, `{"a":[{"b":"y","c":{"long":"enough to be found again"}}]}`,
+		`{"a":[{"b":"x","c":{"long":"enough to be found again"}}]}`, 0, 0)
+	f.Add(`**.a[b=x*].c.long`, `{"a":[{"b":"y","c":{"long":"enough to be found again"}}]}`,
+		`{"a":[{"b":"x","c":{"long":"enough to be found again"}}]}`, 0, 0)
+	f.Fuzz(func(t *testing.T, rule, first, second string, from, to int) {
+		r, err := Parse(rule)
+		if err != nil {
+			return
+		}
+		from, to = max(0, min(from, len(first))), max(0, min(to, len(second)))
+		for _, data := range []string{first, second, first[:from] + second[to:], second, second[:to] + first[from:]} {
+			alone, _ := Parse(rule)
+			got, want := r.Apply(podEvent(data)), alone.Apply(podEvent(data))
+			if string(got) != string(want) && json.Valid([]byte(data)) {
+				t.Fatalf("%s became %s after others, %s alone", data, got, want)
+			}
+		}
+	})
+}
+
 func BenchmarkDefaults(b *testing.B) {
 	r := rules(b, Defaults...)
 	for says, data := range map[string]string{

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync/atomic"
 
+	"github.com/hindsight-project/hindsight/recorder/lexer"
 	"github.com/hindsight-project/hindsight/recorder/trace"
 )
 
@@ -39,6 +40,7 @@ type Rules struct {
 	paths    []*rule
 	patterns []*rule
 	all      []*rule // in the order in which they were given
+	clean    clean
 }
 
 // rule is one of them: by path, or by pattern.
@@ -47,6 +49,7 @@ type rule struct {
 	what    string // resource or type; empty: all
 	path    []segment
 	literal []byte // what JSON must have for the path to be there; nil: nothing certain
+	begins  []byte // the same, before an element that must have a member; empty: nothing certain
 	pattern *regexp.Regexp
 	needles [][]byte // what a string must have for the pattern to match, the longest first
 	values  atomic.Uint64
@@ -67,7 +70,7 @@ func (s segment) isName() bool {
 
 // Parse reads rules. The error names the one that is wrong.
 func Parse(texts ...string) (*Rules, error) {
-	rules := &Rules{}
+	rules := &Rules{clean: clean{Known: lexer.Known[trace.Object]{Max: maxClean}}}
 	if len(texts) > maxRules {
 		return nil, fmt.Errorf("%d rules are more than %d: each costs time with every event", len(texts), maxRules)
 	}
@@ -169,9 +172,14 @@ func (r *rule) parsePath(steps string) error {
 	if len(r.path) == 0 || r.path[len(r.path)-1].levels {
 		return errors.New("the path names no value; it is like spec.containers[*].env[*].value")
 	}
+	begun := false // with an element that must have a member
 	for _, s := range r.path {
+		begun = begun || s.member != ""
 		if s.isName() {
 			r.literal = fmt.Appendf(nil, "%q", s.glob)
+		}
+		if !begun {
+			r.begins = r.literal
 		}
 	}
 	return r.checkReach()

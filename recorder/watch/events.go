@@ -74,7 +74,7 @@ func (w *events) end(err error) {
 
 // next returns the next event; for an ERROR event it returns the error as well.
 func (w *events) next() (watch.Event, error) {
-	kind, raw, err := w.frames.next()
+	kind, object, err := w.frames.next()
 	switch {
 	case errors.Is(err, io.EOF):
 		return watch.Event{}, errors.New("the API server ended it")
@@ -84,12 +84,12 @@ func (w *events) next() (watch.Event, error) {
 	switch t := watch.EventType(kind); t {
 	case watch.Error:
 		status := &metav1.Status{}
-		if err := json.Unmarshal(raw, status); err != nil {
+		if err := json.Unmarshal(object.Text, status); err != nil {
 			return watch.Event{}, fmt.Errorf("the API server sent an error that cannot be read: %w", err)
 		}
 		return watch.Event{Type: t, Object: status}, apierrors.FromObject(status)
 	case watch.Added, watch.Modified, watch.Deleted, watch.Bookmark:
-		o, err := decodeObject(raw)
+		o, err := decodeObject(object)
 		if err != nil {
 			return watch.Event{}, err
 		}

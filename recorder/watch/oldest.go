@@ -61,9 +61,9 @@ func (c *Client) refusal(ctx context.Context, t Target, rv string) error {
 		return err
 	}
 	defer f.close()
-	kind, raw, err := f.next()
+	kind, object, err := f.next()
 	var status metav1.Status
-	if err != nil || watch.EventType(kind) != watch.Error || json.Unmarshal(raw, &status) != nil {
+	if err != nil || watch.EventType(kind) != watch.Error || json.Unmarshal(object.Text, &status) != nil {
 		return nil
 	}
 	return apierrors.FromObject(&status)

@@ -21,6 +21,7 @@ import (
 	"k8s.io/klog/v2"
 
 	"github.com/hindsight-project/hindsight/recorder/kube"
+	"github.com/hindsight-project/hindsight/recorder/lexer"
 	"github.com/hindsight-project/hindsight/recorder/trace"
 )
 
@@ -778,7 +779,7 @@ func (s *Stream) emitObject(t trace.Type, o *object, now, notBefore time.Duratio
 // is the last state that was seen.
 func (s *Stream) emitInferredDelete(key types.NamespacedName, known entry, since time.Duration) error {
 	delete(s.objects, key)
-	o, err := decodeObject(known.raw)
+	o, err := decodeObject(&lexer.Tree{Text: known.raw})
 	if err != nil {
 		return err
 	}

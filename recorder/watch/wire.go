@@ -15,8 +15,10 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/serializer"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/rest"
 
+	"github.com/hindsight-project/hindsight/recorder/lexer"
 	"github.com/hindsight-project/hindsight/recorder/trace"
 )
 
@@ -77,9 +79,9 @@ func (l *list) DeepCopyObject() runtime.Object {
 // recorded, not judged.
 var lenient = jsontext.AllowDuplicateNames(true)
 
-// decodeObject takes ownership of raw.
-func decodeObject(raw []byte) (*object, error) {
-	h, err := readHeader(raw)
+// decodeObject takes ownership of the text.
+func decodeObject(text *lexer.Tree) (*object, error) {
+	h, err := readHeader(text)
 	if err != nil {
 		return nil, fmt.Errorf("the API server sent an object that cannot be read: %w", err)
 	}
@@ -89,7 +91,7 @@ func decodeObject(raw []byte) (*object, error) {
 			Name: h.name, Namespace: h.namespace, UID: types.UID(h.uid),
 			ResourceVersion: h.resourceVersion, Generation: h.generation,
 		},
-		raw: raw,
+		raw: text.Text,
 	}, nil
 }
 
@@ -141,7 +143,7 @@ func decodeList(body []byte) (*list, error) {
 		if raw.Kind() != '{' {
 			return nil, fmt.Errorf("item %d of the %s is no object", i, wire.Kind)
 		}
-		o, err := decodeObject(raw)
+		o, err := decodeObject(&lexer.Tree{Text: raw})
 		if err != nil {
 			return nil, err
 		}
@@ -176,57 +178,141 @@ const (
 	largeBuffer = 256 << 10
 )
 
+// maxKnown bounds the bytes of objects with which those that follow are compared.
+// Most of them a stream has anyway.
+const maxKnown = 8 << 20
+
 // frames reads the events of a watch from the wire.
 type frames struct {
-	body io.ReadCloser
-	buf  []byte
-	rest []byte // of buf: what has been read and not taken
+	body  io.ReadCloser
+	buf   []byte
+	rest  []byte // of buf: what has been read and not taken
+	known lexer.Known[string]
 }
 
-func newFrames(body io.ReadCloser) *frames { return &frames{body: body} }
+func newFrames(body io.ReadCloser) *frames {
+	return &frames{body: body, known: lexer.Known[string]{Max: maxKnown}}
+}
 
 // next returns the next event. Its error is io.EOF when the server ended the
 // stream between two events.
-func (f *frames) next() (kind string, raw []byte, err error) {
+func (f *frames) next() (kind string, object *lexer.Tree, err error) {
 	for f.rest = trim(f.rest); len(f.rest) == 0; f.rest = trim(f.rest) {
 		if err := f.fill(); err != nil {
 			return "", nil, err
 		}
 	}
 	if f.rest[0] != '{' {
-		return "", nil, errNoObject
+		return "", nil, lexer.ErrNoObject
 	}
-	s := splitter{}
-	end := s.end(f.rest)
-	for ; end == 0; end = s.end(f.rest) {
-		if len(f.rest) >= maxFrame {
-			return "", nil, fmt.Errorf("the API server sent an event of more than %d bytes", maxFrame)
-		}
-		if err := f.fill(); err != nil {
-			return "", nil, truncated(err)
-		}
+	event, err := f.event()
+	if err != nil {
+		return "", nil, err
 	}
-	event := f.rest[:end]
-	f.rest = f.rest[end:]
-	_, err = members(event, func(name, value []byte) (rest []byte) {
-		if from := len(event) - len(value); from == s.innerFrom {
-			value, rest = event[from:s.innerTo], event[s.innerTo:]
-		} else {
-			value, rest = cutValue(value)
+	kind, object, usual := f.usual(event)
+	if !usual {
+		// The line that was read may be a part of the event, or more than that.
+		if event, err = f.balanced(); err != nil {
+			return "", nil, err
 		}
-		switch string(name) {
-		case "type":
-			kind = strings.Trim(string(value), `"`)
-		case "object":
-			raw = bytes.Clone(value) // the buffer is used again
-		}
-		return rest
-	})
+		kind, object, err = members(event)
+	}
+	f.rest = trim(f.rest[len(event):])
 	if len(f.rest) == 0 && len(f.buf) > largeBuffer {
 		f.buf, f.rest = nil, nil
 	}
-	return kind, raw, err
+	return kind, object, err
 }
+
+// event reads until there is a line, or an event without the end of its line.
+func (f *frames) event() ([]byte, error) {
+	s := lexer.Splitter{}
+	for searched := 0; ; {
+		if i := bytes.IndexByte(f.rest[searched:], '\n'); i >= 0 {
+			return f.rest[:searched+i], nil
+		}
+		if searched = len(f.rest); f.rest[searched-1] == '}' {
+			if end := s.End(f.rest); end > 0 {
+				return f.rest[:end], nil
+			}
+		}
+		if err := f.more(); err != nil {
+			return f.rest, nil // what is there may be events
+		}
+	}
+}
+
+// balanced reads an event as its brackets tell.
+func (f *frames) balanced() ([]byte, error) {
+	s := lexer.Splitter{}
+	for {
+		if end := s.End(f.rest); end > 0 {
+			return f.rest[:end], nil
+		}
+		if err := f.more(); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// more reads more of an event that has begun.
+func (f *frames) more() error {
+	if len(f.rest) >= maxFrame {
+		return fmt.Errorf("the API server sent an event of more than %d bytes", maxFrame)
+	}
+	return truncated(f.fill())
+}
+
+// usual reads an event that is written as API servers do.
+func (f *frames) usual(event []byte) (kind string, object *lexer.Tree, ok bool) {
+	rest, begins := bytes.CutPrefix(event, []byte(`{"type":"`))
+	name, rest, found := bytes.Cut(rest, []byte(`","object":`))
+	if !begins || !found || bytes.IndexByte(name, '"') >= 0 || len(rest) < 3 || rest[0] != '{' {
+		return "", nil, false
+	}
+	rest, ends := bytes.CutSuffix(rest, []byte{'}'})
+	if !ends {
+		return "", nil, false
+	}
+	key := guessName(rest)
+	object, _, err := lexer.Compare(bytes.Clone(rest), f.known.Get(key), nil) // the buffer is used again
+	if err != nil {
+		return "", nil, false
+	}
+	f.known.Put(key, object)
+	if string(name) == string(watch.Deleted) {
+		f.known.Forget(key)
+	}
+	return string(name), object, true
+}
+
+// guessName returns what most probably is the namespace and the name of an object:
+// it only matters to speed whether it is.
+func guessName(object []byte) string {
+	_, rest, _ := bytes.Cut(object, []byte(`"name":"`))
+	end := max(0, bytes.IndexByte(rest, '"'))
+	if namespace, ok := bytes.CutPrefix(rest[end:], []byte(`","namespace":"`)); ok {
+		end = len(rest) - len(namespace) + max(0, bytes.IndexByte(namespace, '"'))
+	}
+	return string(rest[:end])
+}
+
+// members reads an event however it is written.
+func members(event []byte) (kind string, object *lexer.Tree, err error) {
+	object = &lexer.Tree{}
+	err = (&lexer.Tree{Text: event}).Members(0, func(name []byte, from, to int) bool {
+		switch string(name) {
+		case "type":
+			kind = strings.Trim(string(event[from:to]), `"`)
+		case "object":
+			object.Text = bytes.Clone(event[from:to]) // the buffer is used again
+		}
+		return true
+	})
+	return kind, object, err
+}
+
+func trim(data []byte) []byte { return bytes.TrimLeft(data, " \t\r\n") }
 
 // fill reads more behind the rest.
 func (f *frames) fill() error {

@@ -8,6 +8,8 @@ import (
 
 	jsonv2 "github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/hindsight-project/hindsight/recorder/lexer"
 )
 
 func read(stream string) *frames {
@@ -31,9 +33,9 @@ func TestFrames(t *testing.T) {
 		t.Run(c.says, func(t *testing.T) {
 			f := read(c.stream)
 			for range c.events {
-				kind, raw, err := f.next()
-				if err != nil || kind != "ADDED" || len(raw) == 0 {
-					t.Fatalf("got %q, %q, %v", kind, raw, err)
+				kind, object, err := f.next()
+				if err != nil || kind != "ADDED" || len(object.Text) == 0 {
+					t.Fatalf("got %q, %v, %v", kind, object, err)
 				}
 			}
 			if _, _, err := f.next(); !errors.Is(err, c.end) {
@@ -47,8 +49,8 @@ func TestAnEventWithoutEndIsABreak(t *testing.T) {
 	large := `{"type":"ADDED","object":{"x":"` + strings.Repeat("x", maxFrame/2) + `"}}`
 	f := read(large + large + large + `{"type":"ADDED","object":{"x":"` + strings.Repeat("x", 2*maxFrame) + `"}}`)
 	for range 3 {
-		if _, raw, err := f.next(); err != nil || len(raw) < maxFrame/2 {
-			t.Fatalf("got %d bytes, %v", len(raw), err)
+		if _, object, err := f.next(); err != nil || len(object.Text) < maxFrame/2 {
+			t.Fatalf("got %v, %v", object, err)
 		}
 	}
 	if _, _, err := f.next(); err == nil || !strings.Contains(err.Error(), "more than 16777216 bytes") {
@@ -83,6 +85,8 @@ func FuzzFrames(f *testing.F) {
 	f.Add(`{"type":7,"object":[]}`, 3)
 	f.Add(`{"object":{"x":"\\\"}{","kind":"\u0050od","metadata":{"labels":{"uid":"}"},"uid":"u\\\\","generation":3}},`+
 		`"type":"MODIFIED"} {"type":"DELETED","object":{"metadata":null,"kind":null}}`, 7)
+	const version = `{"type":"MODIFIED","object":{"kind":"Pod","metadata":{"name":"a","labels":{"app":"a long enough name"}},"x":`
+	f.Add(version+"1}}\n"+version+"2}}\n"+version+"{\n}}}\n"+version+"4}}"+version+"5}}\n", 9)
 	f.Add(`[`, 1)
 	f.Fuzz(func(t *testing.T, stream string, piece int) {
 		in := newFrames(io.NopCloser(&pieces{stream, max(piece, 1)}))
@@ -94,7 +98,11 @@ func FuzzFrames(f *testing.F) {
 			}
 			value, broken := decoder.ReadValue()
 			valid := broken == nil && jsonv2.Unmarshal(value, &want) == nil && want.Object.Kind() == '{'
-			kind, raw, err := in.next()
+			kind, object, err := in.next()
+			if object == nil {
+				object = &lexer.Tree{}
+			}
+			raw := object.Text
 			if valid && (err != nil || kind != strings.Trim(want.Type, `"`) && !strings.Contains(string(value), `\`) ||
 				string(raw) != string(want.Object)) {
 				t.Fatalf("got %q %s, %v; want %q %s", kind, raw, err, want.Type, want.Object)
@@ -102,7 +110,7 @@ func FuzzFrames(f *testing.F) {
 			if err != nil || broken != nil {
 				return
 			}
-			sameIdentity(t, raw, want.Object)
+			sameIdentity(t, object, want.Object)
 		}
 	})
 }
@@ -123,7 +131,7 @@ func (p *pieces) Read(to []byte) (int, error) {
 	return n, nil
 }
 
-func sameIdentity(t *testing.T, raw []byte, object jsontext.Value) {
+func sameIdentity(t *testing.T, raw *lexer.Tree, object jsontext.Value) {
 	t.Helper()
 	var want struct {
 		Kind       string `json:"kind"`
@@ -143,7 +151,7 @@ func sameIdentity(t *testing.T, raw []byte, object jsontext.Value) {
 	m := want.Metadata
 	id := header{want.Kind, want.APIVersion, m.Name, m.Namespace, m.UID, m.ResourceVersion, m.Generation}
 	if err != nil || got != id {
-		t.Fatalf("of %s: got %+v, %v", raw, got, err)
+		t.Fatalf("of %s: got %+v, %v", raw.Text, got, err)
 	}
 }
 
