@@ -11,6 +11,9 @@
 // each has taken out. Rules are recorded as they are written: describe the
 // secret in them, never name it.
 //
+// Of an object in whose last version there was nothing to take out only what has
+// changed since is looked at: the last versions, up to 16 MiB, are kept for that.
+//
 // # Rules
 //
 //	[WHAT:]PATH      every value at the path, whatever it is

@@ -253,7 +253,8 @@ func FuzzApply(f *testing.F) {
 
 // What is taken out of a version does not depend on the versions before it.
 func FuzzApplyToOneVersionAfterTheOther(f *testing.F) {
-	for _, rule := range slices.Concat(Defaults, []string{`**.value`, `*:metadata.annotations[*]`, `spec.*[name=*x*].b.c`}) {
+	more := []string{`**.value`, `*:metadata.annotations[*]`, `spec.*[name=*x*].b.c`}
+	for _, rule := range slices.Concat(Defaults, more) {
 		f.Add(rule, pod, strings.Replace(pod, `"ok"`, `"password=x postgres://a:b@c"`, 1), 3, 9)
 	}
 	f.Add(`**.a[b=x*].c`, `{"a":[{"b":"y","c":{"long":"enough to be found again"}}]}`,

@@ -1,8 +1,8 @@
 package trace
 
 import (
+	"bytes"
 	"slices"
-	"strings"
 )
 
 // Of the text of an object nearly everything was there in its last version. So the
@@ -15,7 +15,7 @@ import (
 // tree is a text, taken apart.
 type tree struct {
 	root  uint32
-	raw   string
+	raw   []byte
 	nodes []node   // its objects and arrays, in the order of the text
 	paths []uint32 // of its leaves, in the order of the text
 }
@@ -68,7 +68,7 @@ func (c *compared) match(path uint32) int {
 func (p *parser) takeOver(at int) bool {
 	n := p.old.nodes[at]
 	pos := uint32(p.json.Pos)
-	if !strings.HasPrefix(p.source[pos:], p.old.raw[n.start:n.end]) {
+	if !bytes.HasPrefix(p.json.Data[pos:], p.old.raw[n.start:n.end]) {
 		return false
 	}
 	first := uint32(len(p.made.paths))
@@ -153,7 +153,7 @@ func (k *known) forget(o Object) {
 }
 
 // change is what a text says of the state of an object: either all of it, or what
-// is different from the text before. It is valid as long as the text.
+// is different from the text before.
 type change struct {
 	text    *lastText
 	version uint64
@@ -180,7 +180,6 @@ func (p *parser) change(o Object, root uint32, data []byte) (c change, err error
 		c.gone, c.came = slices.Clone(p.gone), p.sorted()
 	} else {
 		c.leaves = p.sorted()
-		own(c.leaves)
 	}
 	c.text = p.known.keep(o, t, &p.made)
 	c.version = c.text.version
@@ -215,7 +214,8 @@ func (c *change) difference(previous []leaf) []op {
 	if c.base == 0 {
 		return diff(nil, previous, c.leaves)
 	}
-	var ops []op
+	const usual = 16 // changes of a version
+	ops := make([]op, 0, usual)
 	gone, came := c.gone, c.came
 	for len(gone) > 0 || len(came) > 0 {
 		var o op
@@ -226,11 +226,15 @@ func (c *change) difference(previous []leaf) []op {
 			came = came[1:]
 		}
 		if len(gone) > 0 && gone[0] == o.path {
-			o.old = find(previous, o.path)
+			for len(previous) > 0 && previous[0].path < o.path {
+				previous = previous[1:]
+			}
+			if len(previous) > 0 && previous[0].path == o.path {
+				o.old = previous[0].value
+			}
 			gone = gone[1:]
 		}
 		if o.old != o.new {
-			o.new.own()
 			ops = append(ops, o)
 		}
 	}

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/hindsight-project/hindsight/recorder/lexer"
 )
@@ -16,12 +15,11 @@ import (
 // Of an object whose text before this one is known only what changed is taken
 // apart, see change.
 type parser struct {
-	dict   *dictionary
-	source string // what is parsed, as json.Data
-	json   lexer.Lexer
-	raw    []leaf   // in the order of the text; their strings are parts of source
-	keys   []uint64 // of raw: path and index, to be sorted
-	free   []uint64 // to sort with
+	dict *dictionary
+	json lexer.Lexer
+	raw  []leaf   // in the order of the text
+	keys []uint64 // of raw: path and index, to be sorted
+	free []uint64 // to sort with
 
 	// seen has, by path, the number of the parse that met it last: who meets it
 	// twice has a duplicate key before it.
@@ -43,7 +41,7 @@ type parser struct {
 	partsBytes int
 
 	known known
-	made  tree // of source
+	made  tree // of what is parsed
 	compared
 }
 
@@ -69,9 +67,7 @@ func (p *parser) parse(root uint32, data []byte) ([]leaf, error) {
 	if err := p.run(root, data); err != nil {
 		return nil, err
 	}
-	leaves := p.sorted()
-	own(leaves)
-	return leaves, nil
+	return p.sorted(), nil
 }
 
 // run parses data as far as it is not the same as before.
@@ -79,7 +75,7 @@ func (p *parser) run(root uint32, data []byte) error {
 	if len(data) > maxData {
 		return fmt.Errorf("%d bytes of JSON are more than the limit of %d", len(data), maxData)
 	}
-	p.source, p.json = string(data), lexer.Lexer{Data: data}
+	p.json = lexer.Lexer{Data: data}
 	p.raw, p.made.nodes, p.made.paths = p.raw[:0], p.made.nodes[:0], p.made.paths[:0]
 	if p.number++; p.number == 0 { // it came around
 		clear(p.seen)
@@ -92,12 +88,12 @@ func (p *parser) run(root uint32, data []byte) error {
 	if p.json.Space(); p.json.Pos < len(data) {
 		return fmt.Errorf("not valid JSON: something follows the value, at byte %d", p.json.Pos)
 	}
-	p.made.root, p.made.raw = root, p.source
+	p.made.root, p.made.raw = root, append(p.made.raw[:0], data...)
 	return nil
 }
 
-// sorted returns the leaves that were met by path id, in memory of their own but
-// for their strings. Ids are given in the order of the text, so that most leaves
+// sorted returns the leaves that were met by path id, in memory of their own. Ids
+// are given in the order of the text, so that most leaves
 // are in order already: runs of them are merged.
 func (p *parser) sorted() []leaf {
 	keys := p.keys[:0]
@@ -111,20 +107,6 @@ func (p *parser) sorted() []leaf {
 		leaves[i] = p.raw[uint32(key)]
 	}
 	return leaves
-}
-
-// own gives leaves their own strings, so that they do not keep the text of which
-// they are parts.
-func own(leaves []leaf) {
-	for i := range leaves {
-		leaves[i].own()
-	}
-}
-
-func (v *value) own() {
-	if v.kind == kindString || v.kind == kindNumber {
-		v.str = strings.Clone(v.str)
-	}
 }
 
 // mergeRuns sorts keys by merging ascending runs, two at a time, from one slice
@@ -196,14 +178,10 @@ func (p *parser) value(path uint32, depth int) error {
 
 // scalar reads a value that is neither object nor array.
 func (p *parser) scalar() (value, error) {
-	from := p.json.Pos
 	switch p.json.Peek() {
 	case '"':
 		text, err := p.json.Text()
-		if len(text) == p.json.Pos-from-2 { // nothing is escaped in it, which is longer
-			return stringValue(p.source[from+1 : from+1+len(text)]), err
-		}
-		return stringValue(string(text)), err
+		return stringValue(text), err
 	case 'n':
 		return value{kind: kindNull}, p.json.Literal("null")
 	case 'f':
@@ -211,8 +189,8 @@ func (p *parser) scalar() (value, error) {
 	case 't':
 		return value{kind: kindTrue}, p.json.Literal("true")
 	}
-	_, err := p.json.Number()
-	return numberValue(p.source[from:p.json.Pos]), err
+	raw, err := p.json.Number()
+	return numberValue(raw), err
 }
 
 func (p *parser) container(path uint32, depth int) error {
@@ -243,15 +221,15 @@ func (p *parser) inside(path uint32, depth, at int) error {
 }
 
 // bracketed returns the object or array that comes, as far as its brackets tell.
-func (p *parser) bracketed() string {
-	from := p.json.Pos
-	return p.source[from : from+lexer.End(p.json.Data[from:])]
+func (p *parser) bracketed() []byte {
+	rest := p.json.Data[p.json.Pos:]
+	return rest[:lexer.End(rest)]
 }
 
 // part reads a part that another object may have had already.
 func (p *parser) part(path uint32, depth int) error {
 	raw := p.bracketed()
-	if known, ok := p.parts[part{path, raw}]; ok {
+	if known, ok := p.parts[part{path, string(raw)}]; ok {
 		p.raw = append(p.raw, known...)
 		for i := range known {
 			p.made.paths = append(p.made.paths, known[i].path)
@@ -266,18 +244,16 @@ func (p *parser) part(path uint32, depth int) error {
 	if p.partsBytes += len(raw); p.parts == nil || p.partsBytes > maxParts {
 		p.parts, p.partsBytes = map[part][]leaf{}, len(raw)
 	}
-	leaves := slices.Clone(p.raw[first:])
-	own(leaves)
-	p.parts[part{path, strings.Clone(raw)}] = leaves
+	p.parts[part{path, string(raw)}] = slices.Clone(p.raw[first:])
 	return nil
 }
 
 // text returns the canonical form of one JSON value.
-func (p *parser) text(raw string) (string, error) {
-	if text, ok := p.texts[raw]; ok {
+func (p *parser) text(raw []byte) (string, error) {
+	if text, ok := p.texts[string(raw)]; ok {
 		return text, nil
 	}
-	canon, err := canonical([]byte(raw))
+	canon, err := canonical(raw)
 	if err != nil {
 		return "", err
 	}
@@ -285,7 +261,7 @@ func (p *parser) text(raw string) (string, error) {
 		p.texts, p.textsBytes = map[string]string{}, 2*len(raw)
 	}
 	text := string(canon)
-	p.texts[strings.Clone(raw)] = text
+	p.texts[string(raw)] = text
 	return text, nil
 }
 

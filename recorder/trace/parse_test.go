@@ -43,7 +43,7 @@ func TestTimesAreOnlyWhatRendersTheSameAgain(t *testing.T) {
 		"2026-11-22T02:08:3xZ": kindString, "2026-11-22T02:08:31.493647Z": kindMicros,
 		"2026-11-22T02:08:31.49364xZ": kindString, "12": kindDecimal, "012": kindString, "-1": kindString,
 	} {
-		v := stringValue(text)
+		v := stringValue([]byte(text))
 		if back, _ := v.text(); v.kind != want || back != text {
 			t.Errorf("%s is of kind %d and renders to %s", text, v.kind, back)
 		}

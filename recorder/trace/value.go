@@ -57,7 +57,7 @@ const (
 
 // stringValue types a string: a time or a decimal number only when it renders
 // to exactly the same text again.
-func stringValue(s string) value {
+func stringValue(s []byte) value {
 	switch {
 	case len(s) == len(layoutSeconds) && s[19] == 'Z':
 		if t, ok := readSeconds(s); ok {
@@ -72,11 +72,11 @@ func stringValue(s string) value {
 		n, _ := readDigits(s)
 		return value{kind: kindDecimal, num: int64(n)}
 	}
-	return value{kind: kindString, str: s}
+	return value{kind: kindString, str: string(s)}
 }
 
 // readSeconds reads the date and time that a text begins with, in seconds of Unix.
-func readSeconds(s string) (seconds int64, ok bool) {
+func readSeconds(s []byte) (seconds int64, ok bool) {
 	if s[4] != '-' || s[7] != '-' || s[10] != 'T' || s[13] != ':' || s[16] != ':' {
 		return 0, false
 	}
@@ -93,9 +93,8 @@ func readSeconds(s string) (seconds int64, ok bool) {
 }
 
 // readDigits reads at most 18 decimal digits.
-func readDigits(s string) (n int, ok bool) {
-	for i := range len(s) {
-		c := s[i]
+func readDigits(s []byte) (n int, ok bool) {
+	for _, c := range s {
 		if c < '0' || c > '9' {
 			return 0, false
 		}
@@ -105,7 +104,7 @@ func readDigits(s string) (n int, ok bool) {
 }
 
 // isDecimal reports whether s is a non-negative integer without leading zeros.
-func isDecimal(s string) bool {
+func isDecimal(s []byte) bool {
 	for _, c := range s {
 		if c < '0' || c > '9' {
 			return false
@@ -115,11 +114,15 @@ func isDecimal(s string) bool {
 }
 
 // numberValue types a number literal.
-func numberValue(s string) value {
-	if n, err := strconv.ParseInt(s, 10, 64); err == nil && strconv.FormatInt(n, 10) == s {
+func numberValue(s []byte) value {
+	if len(s) > 0 && len(s) <= 18 && isDecimal(s) {
+		n, _ := readDigits(s)
+		return value{kind: kindInt, num: int64(n)}
+	}
+	if n, err := strconv.ParseInt(string(s), 10, 64); err == nil && strconv.FormatInt(n, 10) == string(s) {
 		return value{kind: kindInt, num: n}
 	}
-	return value{kind: kindNumber, str: s}
+	return value{kind: kindNumber, str: string(s)}
 }
 
 // text returns the string that v stands for, if it is one.

@@ -54,9 +54,10 @@
 // # Objects as sent
 //
 // The bytes of an object are those that the API server sent; only its identity
-// is decoded. Items of a list get the apiVersion and kind that the server leaves
-// out there. Of bookmarks only the resourceVersion is kept: they say nothing
-// else.
+// is decoded, and what is as in its last version is not read again: it is compared.
+// An event is a line, unless its brackets say otherwise. Items of a list get the
+// apiVersion and kind that the server leaves out there. Of bookmarks only the
+// resourceVersion is kept: they say nothing else.
 //
 // # Heartbeats
 //

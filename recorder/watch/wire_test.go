@@ -85,7 +85,8 @@ func FuzzFrames(f *testing.F) {
 	f.Add(`{"type":7,"object":[]}`, 3)
 	f.Add(`{"object":{"x":"\\\"}{","kind":"\u0050od","metadata":{"labels":{"uid":"}"},"uid":"u\\\\","generation":3}},`+
 		`"type":"MODIFIED"} {"type":"DELETED","object":{"metadata":null,"kind":null}}`, 7)
-	const version = `{"type":"MODIFIED","object":{"kind":"Pod","metadata":{"name":"a","labels":{"app":"a long enough name"}},"x":`
+	const version = `{"type":"MODIFIED","object":{"kind":"Pod",` +
+		`"metadata":{"name":"a","labels":{"app":"a long enough name"}},"x":`
 	f.Add(version+"1}}\n"+version+"2}}\n"+version+"{\n}}}\n"+version+"4}}"+version+"5}}\n", 9)
 	f.Add(`[`, 1)
 	f.Fuzz(func(t *testing.T, stream string, piece int) {
