@@ -228,12 +228,12 @@ func (h *history) backupDocument(b *backupHistory, taken map[*snapshotHistory]bo
 	d := h.emptyBackup(kindBackup, b.namespace, b.name, b.from, b.left)
 	d.Born, d.Cluster, d.Method = b.born, b.cluster, b.method
 	d.Phases = append(d.Phases, b.phases...)
-	about := map[string]bool{"Backup/" + b.name: true}
+	about := map[subject]bool{{"Backup", b.name}: true}
 	for _, s := range h.backups.snapshots {
 		if s.namespace == b.namespace && (s.backup == b.name || slices.Contains(b.named, s.Snapshot)) &&
 			!s.before(b.from) {
 			taken[s] = true
-			about["VolumeSnapshot/"+s.Snapshot] = true
+			about[subject{"VolumeSnapshot", s.Snapshot}] = true
 			d.Snapshots = append(d.Snapshots, h.snapshotRow(s))
 		}
 	}
@@ -248,7 +248,7 @@ func (h *history) snapshotDocument(s *snapshotHistory) backupDocument {
 		d.Cluster = v.owner.name
 	}
 	d.Snapshots = append(d.Snapshots, h.snapshotRow(s))
-	h.surround(&d, map[string]bool{"VolumeSnapshot/" + s.Snapshot: true})
+	h.surround(&d, map[subject]bool{{"VolumeSnapshot", s.Snapshot}: true})
 	return d
 }
 
@@ -266,9 +266,9 @@ func (h *history) emptyBackup(kind, namespace, name string, from, left moment) b
 }
 
 // surround adds what the cluster, its Events and its claims were like.
-func (h *history) surround(d *backupDocument, about map[string]bool) {
-	for _, e := range h.signals[d.Namespace] {
-		if about[e.kind+"/"+e.name] && !e.before(d.From) && e.Seq <= d.UntilSeq {
+func (h *history) surround(d *backupDocument, about map[subject]bool) {
+	for _, e := range h.signalsAbout(d.Namespace, about) {
+		if !e.before(d.From) && e.Seq <= d.UntilSeq {
 			d.Events = append(d.Events, backupEvent{e.moment, e.kind, e.reason, e.warning})
 		}
 	}

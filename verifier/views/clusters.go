@@ -123,7 +123,7 @@ type stage struct {
 	pods    []*pod
 	jobs    []*pod
 	volumes []*volume
-	signals []signal
+	signals []*signal
 }
 
 func (h *history) stageOf(k *cluster) *stage {
@@ -163,27 +163,23 @@ func (s *stage) within(m moment) moment {
 
 // ownSignals are the Events about the Cluster, its instances' pods and claims,
 // and the Jobs that prepare them.
-func (s *stage) ownSignals() []signal {
-	about := map[string]bool{"Cluster/" + s.cluster.name: true}
+func (s *stage) ownSignals() []*signal {
+	about := map[subject]bool{{"Cluster", s.cluster.name}: true}
 	for _, p := range s.pods {
-		about["Pod/"+p.name] = true
+		about[subject{"Pod", p.name}] = true
 	}
 	for _, p := range s.jobs {
-		about["Pod/"+p.name] = true
+		about[subject{"Pod", p.name}] = true
 		if i := strings.LastIndexByte(p.name, '-'); i > 0 {
-			about["Job/"+p.name[:i]] = true
+			about[subject{"Job", p.name[:i]}] = true
 		}
 	}
 	for _, v := range s.volumes {
-		about["PersistentVolumeClaim/"+v.name] = true
+		about[subject{"PersistentVolumeClaim", v.name}] = true
 	}
-	var out []signal
-	for _, e := range s.history.signals[s.cluster.namespace] {
-		if s.covers(e.moment) && about[e.kind+"/"+e.name] {
-			out = append(out, e)
-		}
-	}
-	return out
+	return slices.DeleteFunc(s.history.signalsAbout(s.cluster.namespace, about), func(e *signal) bool {
+		return !s.covers(e.moment)
+	})
 }
 
 func (h *history) clusterDocument(k *cluster) clusterDocument {

@@ -193,7 +193,7 @@ func topologyOf(instances int64) string {
 // signalsDuring joins what the fold kept with the Events of the cluster.
 func (n narrator) signalsDuring(s stretch) []episodeSignal {
 	out := append([]episodeSignal{}, within(n.fold.facts, s, func(g episodeSignal) uint64 { return g.Seq })...)
-	for _, e := range within(n.signals, s, func(e signal) uint64 { return e.Seq }) {
+	for _, e := range within(n.signals, s, func(e *signal) uint64 { return e.Seq }) {
 		out = append(out, episodeSignal{
 			moment: e.moment, What: signalEvent, Object: e.kind + "/" + e.name, Reason: e.reason, Text: shortened(e.message),
 			Warning: e.warning, Count: e.count,

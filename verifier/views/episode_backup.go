@@ -76,7 +76,7 @@ func (s *episodeFold) observeBackup(h *history, c *trace.Change) {
 		b.snapshots = append(b.snapshots, element.At("name").String())
 	}
 	if b.owner != nil {
-		s.of(b.owner).note(momentOf(c), "backup/"+b.name, episodeSignal{
+		s.of(b.owner).note(momentOf(c), b.name, episodeSignal{
 			What: signalBackup, Object: "Backup/" + b.name, Reason: phase, Text: b.error,
 		})
 	}
@@ -116,7 +116,7 @@ func (s *episodeFold) observeSnapshot(h *history, c *trace.Change) {
 		if status.At("readyToUse").Bool() {
 			reason = "ready"
 		}
-		s.of(k).note(momentOf(c), "snapshot/"+v.name, episodeSignal{
+		s.of(k).note(momentOf(c), v.name, episodeSignal{
 			What: signalSnapshot, Object: "VolumeSnapshot/" + v.name, Reason: reason, Text: v.error,
 		})
 	}

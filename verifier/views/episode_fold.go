@@ -28,8 +28,14 @@ type episodeFold struct {
 type clusterFold struct {
 	points []clusterExtra
 	facts  []episodeSignal
-	known  map[string]string // last text of each thing of which facts are kept
+	known  map[topic]words // what was said last
 }
+
+// topic is a thing of which facts are kept: which of what.
+type topic struct{ what, of string }
+
+// words are what was said of it.
+type words struct{ reason, text string }
 
 // clusterExtra is what a Cluster says besides its health.
 type clusterExtra struct {
@@ -141,7 +147,7 @@ func (s *episodeFold) observeClass(c *trace.Change) {
 
 func (s *episodeFold) of(k *cluster) *clusterFold {
 	if s.clusters[k] == nil {
-		s.clusters[k] = &clusterFold{known: map[string]string{}}
+		s.clusters[k] = &clusterFold{known: map[topic]words{}}
 	}
 	return s.clusters[k]
 }
@@ -187,14 +193,13 @@ func (p clusterExtra) equal(o clusterExtra) bool {
 		p.backupReason == o.backupReason && slices.Equal(p.resizing, o.resizing) && slices.Equal(p.standbys, o.standbys)
 }
 
-// note adds a signal when the text under the key is another one than before.
-func (s *clusterFold) note(m moment, key string, g episodeSignal) {
-	text := g.Reason + "\n" + g.Text
-	last, seen := s.known[key]
-	s.known[key] = text
-	if last == text || (!seen && text == "\n") {
+// note adds a signal when it says something else than before of the same thing.
+func (s *clusterFold) note(m moment, of string, g episodeSignal) {
+	now := words{g.Reason, g.Text}
+	if s.known[topic{g.What, of}] == now {
 		return
 	}
+	s.known[topic{g.What, of}] = now
 	g.moment, g.Text, g.Count = m, shortened(g.Text), max(g.Count, 1)
 	s.facts = append(s.facts, g)
 }
@@ -222,19 +227,19 @@ func (s *clusterFold) observeConditions(p *clusterExtra, conditions trace.State,
 		case "LastBackupSucceeded":
 			p.backup, p.backupReason = status, reason
 		}
-		s.note(p.moment, "condition/"+kind, episodeSignal{
+		s.note(p.moment, kind, episodeSignal{
 			What: signalCondition, Object: "Cluster/" + name, Reason: kind + "=" + status + " " + reason,
 		})
 	}
 }
 
 func (s *clusterFold) observeStatus(m moment, now health, object string) {
-	s.note(m, signalPhase, episodeSignal{What: signalPhase, Object: object, Reason: now.Phase, Text: now.Reason})
+	s.note(m, "", episodeSignal{What: signalPhase, Object: object, Reason: now.Phase, Text: now.Reason})
 	primary := ""
 	if now.Current != "" || now.Target != "" {
 		primary = fmt.Sprintf("current %s target %s", now.Current, now.Target)
 	}
-	s.note(m, signalPrimary, episodeSignal{What: signalPrimary, Object: object, Text: primary})
+	s.note(m, "", episodeSignal{What: signalPrimary, Object: object, Text: primary})
 }
 
 func (s *clusterFold) noteSizing(m moment, name string, volume trace.State, object string) {
@@ -258,7 +263,7 @@ func (s *clusterFold) noteSizing(m moment, name string, volume trace.State, obje
 	if state := volume.At("state").String(); state != "" {
 		reason = name + " " + state
 	}
-	s.note(m, "sizing/"+name, episodeSignal{
+	s.note(m, name, episodeSignal{
 		What: signalSizing, Object: object, Reason: reason, Text: strings.Join(parts, ", "),
 	})
 }
@@ -288,7 +293,7 @@ func (s *episodeFold) observeClaim(v *volume, c *trace.Change) {
 			text += ", going"
 		}
 	}
-	s.of(v.owner).note(momentOf(c), "claim/"+v.uid, episodeSignal{
+	s.of(v.owner).note(momentOf(c), v.uid, episodeSignal{
 		What: signalClaim, Object: "PersistentVolumeClaim/" + v.name, Text: text,
 	})
 }
@@ -329,7 +334,7 @@ func (s *episodeFold) observePod(p *pod, c *trace.Change) {
 }
 
 func (s *episodeFold) notePod(p *pod, m moment, text string) {
-	s.of(p.owner).note(m, "pod/"+p.uid, episodeSignal{What: signalPod, Object: "Pod/" + p.name, Text: text})
+	s.of(p.owner).note(m, p.uid, episodeSignal{What: signalPod, Object: "Pod/" + p.name, Text: text})
 }
 
 // shapeOf returns the image of the pod's PostgreSQL container, and a hash of
@@ -370,7 +375,7 @@ func (s *episodeFold) observeAttachment(c *trace.Change) {
 		text = "waiting for " + c.State.At("spec", "nodeName").String()
 	}
 	if v := s.bound[name]; v != nil {
-		s.of(v.owner).note(momentOf(c), "attachment/"+c.Object.Name, episodeSignal{
+		s.of(v.owner).note(momentOf(c), c.Object.Name, episodeSignal{
 			What: signalAttachment, Object: "PersistentVolumeClaim/" + v.name, Text: text,
 		})
 	}

@@ -2,7 +2,6 @@ package views
 
 import (
 	"cmp"
-	"reflect"
 	"slices"
 	"sort"
 )
@@ -88,7 +87,7 @@ func (s *story) healthOf() []healthSpan {
 		}
 		span.Unsettled = slices.Concat(unsettled...)
 		span.takePods(live)
-		if n := len(out); n > 0 && out[n-1].equal(span) {
+		if n := len(out); n > 0 && out[n-1].equal(&span) {
 			continue
 		}
 		span.moment = c.moment
@@ -126,10 +125,18 @@ func (g volumeGroup) unsettled(span int) []unsettledClaim {
 	return out
 }
 
-// equal reports whether two spans tell the same.
-func (s healthSpan) equal(o healthSpan) bool {
-	s.moment, s.UntilNS, s.UntilNotBefore, s.Last = o.moment, o.UntilNS, o.UntilNotBefore, o.Last
-	return reflect.DeepEqual(s, o)
+// equal reports whether two spans tell the same, whenever they were.
+func (s *healthSpan) equal(o *healthSpan) bool {
+	return s.Seen == o.Seen && s.Phase == o.Phase && s.PhaseReason == o.PhaseReason && s.Ready == o.Ready &&
+		s.ReadyReason == o.ReadyReason && s.Generation == o.Generation && s.Wanted == o.Wanted &&
+		s.Instances == o.Instances && s.ReadyInstances == o.ReadyInstances &&
+		s.CurrentPrimary == o.CurrentPrimary && s.TargetPrimary == o.TargetPrimary && s.Timeline == o.Timeline &&
+		s.Fenced == o.Fenced && s.Hibernated == o.Hibernated && s.backup == o.backup &&
+		slices.Equal(s.Pods, o.Pods) && slices.Equal(s.ReadyPods, o.ReadyPods) &&
+		slices.Equal(s.Terminating, o.Terminating) && slices.Equal(s.Dangling, o.Dangling) &&
+		slices.Equal(s.Unusable, o.Unusable) && slices.Equal(s.Initializing, o.Initializing) &&
+		slices.Equal(s.Resizing, o.Resizing) && slices.Equal(s.ReportedPrimaries, o.ReportedPrimaries) &&
+		slices.Equal(s.Unsettled, o.Unsettled)
 }
 
 // readyAt reports whether the pod was Ready, and was not being deleted, at m.

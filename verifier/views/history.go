@@ -37,7 +37,7 @@ type history struct {
 	patches     map[string][]patchEvent // by namespace
 	run         *runFold
 	backups     *backupFold
-	signals     map[string][]signal // Kubernetes Events by the namespace of what they are about
+	signals     map[string]map[subject][]*signal // Kubernetes Events by the namespace of what they are about
 	waiting     *waiting
 	episodes    *episodeFold
 
@@ -177,7 +177,7 @@ func newHistory(r *trace.Reader, needs needs) *history {
 		attachments:  map[string][]attachmentPoint{},
 		usages:       map[string][]usageEvent{},
 		patches:      map[string][]patchEvent{},
-		signals:      map[string][]signal{},
+		signals:      map[string]map[subject][]*signal{},
 		classes:      map[string]storageClass{},
 		clusterOf:    map[*trace.Object]*cluster{},
 		volumeOf:     map[*trace.Object]*volume{},

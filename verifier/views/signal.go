@@ -2,6 +2,7 @@ package views
 
 import (
 	"cmp"
+	"slices"
 
 	"github.com/hindsight-project/hindsight/recorder/trace"
 )
@@ -10,7 +11,7 @@ import (
 // one object whose count rises.
 type signal struct {
 	moment
-	kind, name      string // of the object that it is about
+	subject
 	reason, message string
 	warning         bool
 	repeated        bool // a further version of an Event
@@ -18,6 +19,19 @@ type signal struct {
 	count           int64
 	id              string // of the Event
 	uid             string // of the object
+}
+
+// subject is what an Event is about, in its namespace.
+type subject struct{ kind, name string }
+
+// signalsAbout returns the Events about some objects of a namespace, in order.
+func (h *history) signalsAbout(namespace string, about map[subject]bool) []*signal {
+	var out []*signal
+	for s := range about {
+		out = append(out, h.signals[namespace][s]...)
+	}
+	slices.SortFunc(out, func(a, b *signal) int { return cmp.Compare(a.Seq, b.Seq) })
+	return out
 }
 
 // eventFields are what is read of Events in their older form.
@@ -48,8 +62,12 @@ func (h *history) observeSignal(c *trace.Change) {
 	}
 	count := max(intOr(s.At("count"), 0), intOr(s.At("deprecatedCount"), 0), intOr(s.At("series", "count"), 0), 1)
 	namespace := about.At("namespace").String()
-	h.signals[namespace] = append(h.signals[namespace], signal{
-		moment: momentOf(c), kind: about.At("kind").String(), name: about.At("name").String(),
+	of := subject{about.At("kind").String(), about.At("name").String()}
+	if h.signals[namespace] == nil {
+		h.signals[namespace] = map[subject][]*signal{}
+	}
+	h.signals[namespace][of] = append(h.signals[namespace][of], &signal{
+		moment: momentOf(c), subject: of,
 		reason: s.At("reason").String(), message: cmp.Or(s.At("message").String(), s.At("note").String()),
 		warning: s.At("type").String() == "Warning", repeated: c.Type == trace.Modified, count: count,
 		old: c.Type == trace.Added && !h.isBorn(s), uid: about.At("uid").String(),

@@ -175,14 +175,12 @@ type waits struct {
 	cluster *cluster
 	until   moment
 	end     string
-	pods    []*waitPod                     // of the cluster: instances, and jobs that make instances
-	claims  []*waitClaim                   // of the cluster, in order of appearance
-	about   map[string]map[string][]signal // Events by namespace and the object that they are about
+	pods    []*waitPod   // of the cluster: instances, and jobs that make instances
+	claims  []*waitClaim // of the cluster, in order of appearance
 }
 
 func newWaits(h *history, k *cluster) *waits {
-	w := &waits{history: h, waiting: h.waiting, cluster: k, pods: k.waitPods, claims: k.waitClaims,
-		about: map[string]map[string][]signal{}}
+	w := &waits{history: h, waiting: h.waiting, cluster: k, pods: k.waitPods, claims: k.waitClaims}
 	w.until, w.end = k.lastMoment(h.end)
 	return w
 }

@@ -429,7 +429,7 @@ var pullEnds = []string{"Pulled", "Failed", "BackOff"}
 // pulls reads from events how long images were pulled.
 func (w *waits) pulls(p *waitPod) []imageWait {
 	var out []imageWait
-	events := w.signals("Pod", p.namespace, p.name)
+	events := w.history.signals[p.namespace][subject{"Pod", p.name}]
 	for i, e := range events {
 		image, isPull := strings.CutPrefix(e.message, "Pulling image ")
 		if e.uid != p.uid || e.reason != "Pulling" || !isPull || e.old {
@@ -459,24 +459,11 @@ func (w *waits) pulls(p *waitPod) []imageWait {
 	return out
 }
 
-// signals are the Events about an object, in order.
-func (w *waits) signals(kind, namespace, name string) []signal {
-	about, known := w.about[namespace]
-	if !known {
-		about = map[string][]signal{}
-		for _, e := range w.history.signals[namespace] {
-			about[e.kind+"/"+e.name] = append(about[e.kind+"/"+e.name], e)
-		}
-		w.about[namespace] = about
-	}
-	return about[kind+"/"+name]
-}
-
 // errorsOf lists what Events said about an object in the meantime, each reason
 // and message once.
 func (w *waits) errorsOf(kind, namespace, name string, begin, end moment, reasons ...string) []waitError {
 	var out []waitError
-	for _, e := range w.signals(kind, namespace, name) {
+	for _, e := range w.history.signals[namespace][subject{kind, name}] {
 		if !slices.Contains(reasons, e.reason) || e.old || e.before(begin) ||
 			!end.isZero() && !e.before(end) || !w.has(e.moment) {
 			continue
