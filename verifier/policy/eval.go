@@ -39,11 +39,13 @@ type Judgement struct {
 	Undiagnosed []verdict.Failure   // diagnoses that failed
 }
 
-// said is what a policy says about one document.
+// said is what a policy says about one document. There are as many as policies and
+// documents, so it is small: most say nothing but how often they were exercised.
 type said struct {
-	part, number int // of the document
-	entity       string
-	result
+	part, number         int32 // of the document
+	exercised, disrupted int32
+	entity               string
+	rows                 *rows // nil: none
 }
 
 // Judging collects what the policies of a set say about the documents of a trace,
@@ -73,8 +75,11 @@ func (j *Judging) Add(ctx context.Context, part int, docs []Document) (found boo
 				return false, err
 			}
 			r := j.set.evaluate(ctx, p, &docs[i])
-			all[p] = append(all[p], said{part, i, docs[i].Entity, r})
 			found = found || len(r.findings) > 0
+			s := said{int32(part), int32(i), int32(r.exercised), int32(r.disrupted), docs[i].Entity, r.rows.kept()}
+			if s.rows != nil || !p.IsDiagnosis() {
+				all[p] = append(all[p], s)
+			}
 		}
 	}
 	j.lock.Lock()
@@ -85,11 +90,12 @@ func (j *Judging) Add(ctx context.Context, part int, docs []Document) (found boo
 	return found, nil
 }
 
-// End returns what all have said.
+// End returns what all have said, once.
 func (j *Judging) End() Judgement {
 	var out Judgement
 	for _, p := range j.set.Policies {
 		all := j.said[p]
+		delete(j.said, p)
 		slices.SortFunc(all, func(a, b said) int {
 			return cmp.Or(cmp.Compare(a.entity, b.entity), cmp.Compare(a.part, b.part), cmp.Compare(a.number, b.number))
 		})
@@ -126,10 +132,10 @@ func (s *Set) Evaluate(ctx context.Context, docs []Document) (Judgement, error) 
 // diagnose adds the causes that one policy names.
 func (j *Judgement) diagnose(p *Policy, all []said) {
 	for _, d := range all {
-		if d.err != nil {
-			j.Undiagnosed = append(j.Undiagnosed, verdict.Failure{Entity: d.entity, Text: d.err.Error()})
+		if d.rows.err != nil {
+			j.Undiagnosed = append(j.Undiagnosed, verdict.Failure{Entity: d.entity, Text: d.rows.err.Error()})
 		}
-		for _, b := range d.blame {
+		for _, b := range d.rows.blame {
 			j.Diagnoses = append(j.Diagnoses, verdict.Diagnosis{Blame: b.Blame, Title: p.Title, Entity: d.entity})
 		}
 	}
@@ -140,7 +146,7 @@ func (j *Judgement) diagnose(p *Policy, all []said) {
 func (s *Set) evaluate(ctx context.Context, p *Policy, doc *Document) (r result) {
 	answer, err := s.Answer(ctx, p, *doc)
 	if err != nil {
-		return result{err: err}
+		return result{rows: rows{err: err}}
 	}
 	r, r.err = p.read(answer, doc.Entity)
 	return r
@@ -203,17 +209,19 @@ func (p *Policy) judgeEntity(out *verdict.Policy, name string, all []said) {
 	entity := verdict.Entity{Entity: name}
 	violations, unknowns, failures := len(out.Findings), len(out.Unknowns), len(out.Errors)
 	for _, d := range all {
-		if d.err != nil {
-			out.Errors = append(out.Errors, verdict.Failure{Entity: name, Text: d.err.Error()})
+		if d.rows != nil && d.rows.err != nil {
+			out.Errors = append(out.Errors, verdict.Failure{Entity: name, Text: d.rows.err.Error()})
 			continue
 		}
-		for _, f := range d.findings {
-			f.Blame = blameFor(d.blame, f.Code)
-			out.Findings = append(out.Findings, f)
+		if d.rows != nil {
+			for _, f := range d.rows.findings {
+				f.Blame = blameFor(d.rows.blame, f.Code)
+				out.Findings = append(out.Findings, f)
+			}
+			out.Unknowns = append(out.Unknowns, d.rows.unknowns...)
 		}
-		out.Unknowns = append(out.Unknowns, d.unknowns...)
-		entity.Exercised += d.exercised
-		entity.Disrupted += d.disrupted
+		entity.Exercised += int(d.exercised)
+		entity.Disrupted += int(d.disrupted)
 	}
 	entity.Reached = len(all)
 	met := out.Meets(entity)

@@ -12,12 +12,25 @@ import (
 
 // result is what one policy says about one document.
 type result struct {
-	findings  []verdict.Finding
-	unknowns  []verdict.Unknown
-	blame     []blame
+	rows
 	exercised int // rows of exercised; two that differ in the field in only are one
 	disrupted int // those in a disruption
-	err       error
+}
+
+// rows are what it says besides.
+type rows struct {
+	findings []verdict.Finding
+	unknowns []verdict.Unknown
+	blame    []blame
+	err      error
+}
+
+// kept returns what is to be kept: nil when there is nothing.
+func (r rows) kept() *rows {
+	if len(r.findings) == 0 && len(r.unknowns) == 0 && len(r.blame) == 0 && r.err == nil {
+		return nil
+	}
+	return &r
 }
 
 // blame is a row that explains findings of the same entity; with a code only
