@@ -120,7 +120,8 @@ type lastText struct {
 	owned bool
 }
 
-// keep remembers what was made for an object.
+// keep remembers what was made for an object, in memory that is only for that: what
+// all objects share would in the end be as large as the largest for each.
 func (k *known) keep(o Object, t *lastText, made *tree) *lastText {
 	if t == nil {
 		t = &lastText{}
@@ -132,7 +133,9 @@ func (k *known) keep(o Object, t *lastText, made *tree) *lastText {
 	}
 	k.count++
 	t.version = k.count
-	t.tree, *made = *made, t.tree
+	t.root = made.root
+	t.raw = append(t.raw[:0], made.raw...)
+	t.nodes, t.paths = append(t.nodes[:0], made.nodes...), append(t.paths[:0], made.paths...)
 	k.texts[o] = t
 	k.bytes += len(t.raw)
 	for other := range k.texts {

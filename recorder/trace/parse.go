@@ -88,7 +88,7 @@ func (p *parser) run(root uint32, data []byte) error {
 	if p.json.Space(); p.json.Pos < len(data) {
 		return fmt.Errorf("not valid JSON: something follows the value, at byte %d", p.json.Pos)
 	}
-	p.made.root, p.made.raw = root, append(p.made.raw[:0], data...)
+	p.made.root, p.made.raw = root, data
 	return nil
 }
 
