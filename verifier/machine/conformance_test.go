@@ -86,8 +86,16 @@ func (p problem) machine() (text string, err error) {
 	if err != nil {
 		return "", err
 	}
-	program, err := machine.Build(plan, plan)
+	built, err := machine.Build(plan, plan)
 	if err != nil {
+		return "", err
+	}
+	bytes, err := built.AppendBinary(nil)
+	if err != nil {
+		return "", err
+	}
+	program := &machine.Program{}
+	if err := program.UnmarshalBinary(bytes); err != nil {
 		return "", err
 	}
 	var input machine.Value

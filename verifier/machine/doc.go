@@ -39,7 +39,8 @@
 //
 // The value of a rule is computed once per document, whatever number of queries is
 // asked about it one after the other. So is that of a function that loops, for the
-// same arguments: the same scalars, the very same composites.
+// same arguments: the same scalars, the very same composites, or small objects and
+// sets of the same parts.
 //
 // # Limits
 //

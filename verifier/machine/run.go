@@ -33,7 +33,7 @@ type Machine struct {
 	caches  []cache // by number of the instruction
 
 	memos    []memo // by function
-	calls    map[call]Value
+	calls    calls
 	age      uint32 // of what is remembered now
 	youngest uint32
 
@@ -53,16 +53,6 @@ type memo struct {
 	value Value
 }
 
-// call is a call of a function whose result is remembered, by the identity of its arguments.
-type call struct {
-	age     uint32
-	f       int32
-	a, b, c Value
-}
-
-// remembered is how many arguments a call may have besides input and data.
-const remembered = 3
-
 type iterator struct {
 	keys, vals []Value // without vals a set; without keys an array
 	at         int
@@ -73,7 +63,7 @@ type iterator struct {
 // New makes a machine for a program.
 func New(p *Program) *Machine {
 	m := &Machine{
-		program: p, caches: make([]cache, p.dots), memos: make([]memo, len(p.funcs)), calls: map[call]Value{},
+		program: p, caches: make([]cache, p.dots), memos: make([]memo, len(p.funcs)),
 		stack: make([]Value, 1024), iters: make([]iterator, 64),
 		natives: make([]native, len(p.builtins)), foreign: make([]topdown.BuiltinFunc, len(p.builtins)),
 	}
@@ -98,7 +88,7 @@ func (m *Machine) Eval(
 	if m.input != input || m.data != data || m.about == 0 {
 		m.youngest++
 		m.input, m.data, m.about = input, data, m.youngest
-		clear(m.calls)
+		m.calls.forget()
 	}
 	m.age = m.about
 	defer func() {
@@ -183,13 +173,11 @@ func (m *Machine) call(caller *function, in *instr, locals []Value) Value {
 
 // invoke runs a function, or remembers what it gave before.
 func (m *Machine) invoke(number int32, f *function, locals []Value) Value {
-	key := call{age: m.age, f: number}
+	var key call
 	keep := f.loops && f.params > 2 && f.params <= 2+remembered
 	if keep {
-		for i, part := range []*Value{&key.a, &key.b, &key.c}[:f.params-2] {
-			*part = locals[2+i]
-		}
-		if out, known := m.calls[key]; known {
+		key = newCall(m.age, number, locals[2:f.params])
+		if out, known := m.calls.find(&key); known {
 			return out
 		}
 	}
@@ -198,7 +186,8 @@ func (m *Machine) invoke(number int32, f *function, locals []Value) Value {
 	m.iters, m.iterTop = iters, iterTop
 	switch {
 	case keep:
-		m.calls[key] = out
+		key.result = out
+		m.calls.add(key)
 	case f.params == 2:
 		m.memos[number] = memo{m.age, out}
 	}
