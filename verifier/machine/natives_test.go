@@ -99,11 +99,11 @@ func TestNativesSayWhatOPASays(t *testing.T) {
 					args[i] = alike(random)
 				}
 			}
-			want, err := byOPA(name, args)
 			got, ok := natives[name](args)
-			if !ok {
+			if !ok { // OPA's own may take forever
 				continue
 			}
+			want, err := byOPA(name, args)
 			said++
 			if err != nil || (got == nil) != (want == nil) || got != nil && AST(got).Compare(want) != 0 {
 				t.Fatalf("%s of %v: got %v, want %v, %v", name, AST(&Array{args}), AST(got), want, err)
@@ -175,8 +175,10 @@ func TestACallIsRememberedWhenItsArgumentsAreTheSame(t *testing.T) {
 		"small objects of the same": {
 			`object.union({"a": 1}, {"b": input.list})`, `object.union({"b": input.list}, {"a": 1})`, true,
 		},
-		"small objects, of which one not":                        {`object.union({"a": 1}, {"b": 2})`, `object.union({"a": 1}, {"b": 3})`, false},
-		"sets of the same":                                       {`{"a"} | {"b", 1}`, `{1, "b"} | {"a"}`, true},
+		"small objects, of which one is another": {
+			`object.union({"a": 1}, {"b": 2})`, `object.union({"a": 1}, {"b": 3})`, false,
+		},
+		"sets of the same": {`{"a"} | {"b", 1}`, `{1, "b"} | {"a"}`, true},
 		"sets, of which one has a number written in another way": {`{1} | {"a"}`, `{1.0} | {"a"}`, false},
 	} {
 		t.Run(name, func(t *testing.T) {
