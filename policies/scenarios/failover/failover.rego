@@ -25,7 +25,7 @@
 #     election_stuck: the change of the primary did not come to an end in time
 #     wrong_primary: the primary became another instance than the one asked for last
 #     primary_not_ready: the elected primary had no Ready pod in time
-#     timeline_off: the timeline was not one higher in time than before the election
+#     timeline_off: no status told in time of a timeline that is one higher than before the election
 #     wrong_report: the instances report another primary than the elected one for too long
 #     two_primaries: there were two primaries at the same time
 #     not_resumed: nothing moved for too long after the change of the primary
