@@ -53,10 +53,10 @@ type packer struct {
 	start int64 // of the trace, ns of Unix
 
 	of      templates
-	columns map[uint32]*column
-	touched []uint32 // paths
-	local   locals   // texts of the block
-	used    locals   // shapes of the block
+	columns []*column // by path; those that are not touched are nil
+	touched []uint32  // paths
+	local   locals    // texts of the block
+	used    locals    // shapes of the block
 	raw     []byte
 	ops     []op
 	version int64 // the last resourceVersion
@@ -131,7 +131,11 @@ func (w *Writer) pack(entries []entry, how packing) []byte {
 }
 
 func (p *packer) pack(entries []entry, how packing) []byte {
-	p.columns, p.touched, p.version = map[uint32]*column{}, nil, 0
+	if missing := len(p.paths.entries) - len(p.columns); missing > 0 {
+		p.columns = append(p.columns, make([]*column, missing)...)
+	}
+	p.touched, p.version = p.touched[:0], 0
+	defer p.forget()
 	p.local, p.used = locals{ids: map[string]uint32{}}, locals{ids: map[string]uint32{}}
 	p.of.objects = p.objects
 	known, knownShape := p.texts.find, p.shapes.find
@@ -154,10 +158,16 @@ func (p *packer) pack(entries []entry, how packing) []byte {
 	}
 	dst := appendHead(entries)
 	dst = appendSection(dst, how.encoder, appendSet(nil, p.touched)) // sorts it
-	p.touched = slices.Compact(p.touched)
 	dst = appendSection(dst, how.encoder, appendSet(nil, objects))
 	dst = appendSection(dst, how.encoder, index.join(rawIndex))
 	return appendSection(dst, how.encoder, p.payload(known).join(nil))
+}
+
+// forget lets go of the columns of a block.
+func (p *packer) forget() {
+	for _, path := range p.touched {
+		p.columns[path] = nil
+	}
 }
 
 func appendHead(entries []entry) []byte {
@@ -222,12 +232,13 @@ func (p *packer) changes(e *entry) []op {
 		p.ops = ops
 	}
 	if e.fresh || e.typ == Deleted {
-		p.touch(e.root)
+		p.column(e.root)
 	}
 	version := -1
 	for i := range ops {
 		if o := &ops[i]; o.new.kind.isNumeric() && p.paths.isVersion(o.path) {
-			p.column(o.path).deltas[fromBefore] = append(p.column(o.path).deltas[fromBefore], o.new.num-p.version)
+			c := p.column(o.path)
+			c.deltas[fromBefore] = append(c.deltas[fromBefore], o.new.num-p.version)
 			p.version, version = o.new.num, i
 		}
 	}
@@ -239,22 +250,20 @@ func (p *packer) changes(e *entry) []op {
 		case o.new.kind.isNumeric():
 			p.column(o.path).number(o, context(o.new.kind, now, p.version))
 		case o.new.kind.isBytes():
-			p.text(p.column(o.path), o.new.str, e.object)
+			p.text(p.column(o.path), o.new, e.object)
 		default:
-			p.touch(o.path)
+			p.column(o.path)
 		}
 	}
 	return ops
 }
-
-func (p *packer) touch(path uint32) { p.touched = append(p.touched, path) }
 
 func (p *packer) column(path uint32) *column {
 	c := p.columns[path]
 	if c == nil {
 		c = &column{}
 		p.columns[path] = c
-		p.touch(path)
+		p.touched = append(p.touched, path)
 	}
 	return c
 }
@@ -304,7 +313,7 @@ func (v value) sameKind(w value) int64 {
 }
 
 // text notes a text.
-func (p *packer) text(c *column, text string, object uint32) {
+func (p *packer) text(c *column, text value, object uint32) {
 	template, others := p.of.of(text, object)
 	r := ref{text: p.local.id(template), others: len(others)}
 	r.rank = int32(slices.Index(c.recent, r.text))
@@ -343,9 +352,6 @@ func (p *packer) payload(known func(string) (uint32, bool)) columns {
 	}
 	for _, path := range p.touched {
 		c := p.columns[path]
-		if c == nil {
-			c = &column{}
-		}
 		mode, before := c.mode(), len(out[colNumberOf])
 		for _, d := range c.deltas[mode] {
 			out.varint(colNumberOf, d)

@@ -95,6 +95,11 @@ func (c *cursor) fail() {
 }
 
 func (c *cursor) uvarint() uint64 {
+	if len(c.b) > 0 && c.b[0] < 0x80 { // most of them
+		v := c.b[0]
+		c.b = c.b[1:]
+		return uint64(v)
+	}
 	v, n := binary.Uvarint(c.b)
 	if n <= 0 {
 		c.fail()
@@ -105,13 +110,8 @@ func (c *cursor) uvarint() uint64 {
 }
 
 func (c *cursor) varint() int64 {
-	v, n := binary.Varint(c.b)
-	if n <= 0 {
-		c.fail()
-		return 0
-	}
-	c.b = c.b[n:]
-	return v
+	v := c.uvarint()
+	return int64(v>>1) ^ -int64(v&1)
 }
 
 // skipVarints passes over n of them.

@@ -91,15 +91,13 @@ type templates struct {
 
 // of returns the template of a text of an object, valid until the next call, and
 // the objects that it refers to.
-func (t *templates) of(text string, id uint32) ([]byte, []uint32) {
+func (t *templates) of(v value, id uint32) ([]byte, []uint32) {
 	t.buffer, t.others = t.buffer[:0], t.others[:0]
-	for i := range len(text) {
-		if isMark(text[i]) {
-			return append(append(t.buffer, markPlain), text...), nil
-		}
+	if v.kind != kindText && hasMark(v.str) { // JSON has no such bytes
+		return append(append(t.buffer, markPlain), v.str...), nil
 	}
 	o := t.objects.list[id]
-	for rest := text; ; {
+	for rest := v.str; ; {
 		at := nextUID(rest)
 		if at < 0 {
 			t.names(rest, o)
@@ -158,6 +156,15 @@ func nextUID(text string) int {
 		}
 		from += i + 1
 	}
+}
+
+func hasMark(text string) bool {
+	for i := range len(text) {
+		if isMark(text[i]) {
+			return true
+		}
+	}
+	return false
 }
 
 func isUID(text string) bool {
