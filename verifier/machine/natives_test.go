@@ -89,7 +89,7 @@ func TestNativesSayWhatOPASays(t *testing.T) {
 			t.Errorf("nobody asks %s", name)
 		}
 	}
-	const tries, enough = 100_000, 300
+	const tries, enough = 100_000, 60
 	for name, arity := range arities {
 		random, said := rand.New(rand.NewPCG(3, 8)), 0
 		for n := 0; n < tries && said < enough; n++ {
