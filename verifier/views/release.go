@@ -2,13 +2,16 @@ package views
 
 import (
 	"maps"
+	"runtime"
 	"slices"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/hindsight-project/hindsight/recorder/trace"
 )
 
 // sweepEvery is how many events pass between two looks at what may be let go.
-const sweepEvery = 1024
+const sweepEvery = 2048
 
 // outline is what the documents about the whole trace tell of a cluster.
 type outline struct {
@@ -119,13 +122,21 @@ func (p *Projection) tell(due []string, done func(*Projection, int, []Document) 
 		clusters[i] = h.clusters[at]
 	}
 	h.settle(clusters)
-	for _, at := range over {
-		documents, err := p.Part(at + 1)
-		if err != nil {
-			return nil, err
-		}
+	documents := make([][]Document, len(over))
+	group := errgroup.Group{}
+	group.SetLimit(runtime.GOMAXPROCS(0))
+	for i, at := range over {
+		group.Go(func() (err error) {
+			documents[i], err = p.Part(at + 1)
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	for i, at := range over {
 		h.clusters[at].told = true
-		if err := done(p, at+1, documents); err != nil {
+		if err := done(p, at+1, documents[i]); err != nil {
 			return nil, err
 		}
 	}
