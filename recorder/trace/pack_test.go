@@ -127,11 +127,12 @@ func TestWhatIsKnownByOtherMeansIsLeftOut(t *testing.T) {
 		"a\x01": "\x05a\x01", uidOf(1)[:35]: uidOf(1)[:35], "--------" + uidOf(2) + "-": "--------\x04-",
 	} {
 		of := templates{objects: objects}
-		got, _ := of.of(value{kind: kindString, str: text}, own)
+		v := value{kind: kindString, str: text}
+		got, _ := of.of(v, own)
 		if string(got) != want {
 			t.Errorf("%q became %q, want %q", text, got, want)
 		}
-		if got, others := of.of(value{kind: kindString, str: text}, none); len(others) > 0 || !strings.Contains(string(got), text) {
+		if got, others := of.of(v, none); len(others) > 0 || !strings.Contains(string(got), text) {
 			t.Errorf("of no object, %q became %q", text, got)
 		}
 	}
