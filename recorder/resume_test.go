@@ -183,20 +183,21 @@ func TestKilledAtAnyMoment(t *testing.T) {
 		_ = cmd.Wait()
 	}
 	last := attachTo(t, s, func(o *Options) { o.Output = path })
+	end := last.end("pods")
 	got, proof := last.history("pods"), trace.ProofComplete
 	// Killed before the first list was on disk as a whole, a recorder has no place to
 	// go on from: what it did not see by then is a gap, and says so.
 	const unplaced, listed = "gap pods/ds begin:  to ", "gap pods/ds end:  to "
 	if begin := slices.IndexFunc(got, func(e string) bool { return strings.HasPrefix(e, unplaced) }); begin >= 0 {
-		end := slices.IndexFunc(got, func(e string) bool { return strings.HasPrefix(e, listed) })
-		if begin > 1 || end < begin {
-			t.Errorf("events %d to %d are a gap", begin, end)
+		over := slices.IndexFunc(got, func(e string) bool { return strings.HasPrefix(e, listed) })
+		if begin > 1 || over < begin {
+			t.Fatalf("events %d to %d are a gap", begin, over)
 		}
-		at := strings.TrimPrefix(got[end], listed)
+		at := strings.TrimPrefix(got[over], listed)
 		seen := slices.IndexFunc(want, func(e string) bool { return strings.HasSuffix(e, " at "+at) })
-		got, want, proof = got[end+1:], want[seen+1:], trace.ProofGaps
+		got, want, proof = got[over+1:], want[seen+1:], trace.ProofGaps
 	}
-	if end := last.end("pods"); end.Proof != proof {
+	if end.Proof != proof {
 		t.Errorf("proof is %q (%s), want %q", end.Proof, end.Reason, proof)
 	}
 	same(t, got, want)
