@@ -10,7 +10,7 @@ import (
 // is about what its names and its verdicts take, and as much again.
 func limitMemory(paths []string) {
 	const (
-		least  = 150 << 20 // bytes
+		least  = 180 << 20 // bytes
 		factor = 5
 	)
 	if os.Getenv("GOMEMLIMIT") != "" {
