@@ -33,7 +33,7 @@ whole objects of short histories only. Nobody is given more whole objects than 1
 half a gigabyte of JSON.
 
 The verifier's figures contain that it loads and compiles its policies, says what it could not decide,
-and explains what it finds; with *all policies* it judges some forty of them by ten views. The generated
+and explains what it finds; with *all policies* it judges some sixty of them by ten views. The generated
 histories repeat and interleave the recordings over many clusters, four at a time (package
 [history](performance/history/doc.go)).
 `
