@@ -5,13 +5,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
-	"slices"
 	"strings"
 	"testing"
 
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/hindsight-project/hindsight/recorder/lexer"
+	"github.com/hindsight-project/hindsight/recorder/lexer/lexertest"
 )
 
 // strings of all lengths around those that are read eight bytes at a time.
@@ -200,7 +200,9 @@ func FuzzWhatChangedHasWhatIsNew(f *testing.F) {
 		if err != nil || !jsontext.Value(first).IsValid(jsontext.AllowDuplicateNames(true)) {
 			return
 		}
-		for _, text := range [][]byte{second, edited(first, random), edited(first, random), edited(second, random)} {
+		for _, text := range [][]byte{
+			second, lexertest.Edited(first, random), lexertest.Edited(first, random), lexertest.Edited(second, random),
+		} {
 			beside, changed, err := lexer.Compare(text, tree, nil)
 			alone, whole, aloneErr := lexer.Compare(text, nil, nil)
 			if (err == nil) != (aloneErr == nil) {
@@ -221,22 +223,6 @@ func FuzzWhatChangedHasWhatIsNew(f *testing.F) {
 			}
 		}
 	})
-}
-
-// edited makes a few random changes to a text.
-func edited(text []byte, random *rand.Rand) []byte {
-	text = bytes.Clone(text)
-	for range 1 + random.IntN(4) {
-		at := random.IntN(len(text) + 1)
-		to := min(len(text), at+random.IntN(3))
-		from := random.IntN(len(text) + 1)
-		what := text[from:min(len(text), from+random.IntN(40))]
-		if random.IntN(2) == 0 {
-			what = []byte{`"0123{}[],:ab\`[random.IntN(14)]}
-		}
-		text = slices.Concat(text[:at], what, text[to:])
-	}
-	return text
 }
 
 func BenchmarkEnd(b *testing.B) {

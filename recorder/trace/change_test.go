@@ -1,12 +1,13 @@
 package trace
 
 import (
-	"bytes"
 	"encoding/json"
 	"math/rand/v2"
 	"slices"
 	"testing"
 	"time"
+
+	"github.com/hindsight-project/hindsight/recorder/lexer/lexertest"
 )
 
 // What a text says is the same, whatever the texts of its object were before.
@@ -25,26 +26,12 @@ func FuzzAChangeLeadsToWhatTheTextSays(f *testing.F) {
 		root := p.dict.child(0, []byte("g/v1/things/Thing"))
 		random := rand.New(rand.NewPCG(seed, 0))
 		var state []leaf
-		for _, text := range [][]byte{first, second, edited(first, random), first, edited(second, random), second} {
+		for _, text := range [][]byte{
+			first, second, lexertest.Edited(first, random), first, lexertest.Edited(second, random), second,
+		} {
 			state = goOn(t, &p, root, state, text)
 		}
 	})
-}
-
-// edited makes a few random changes to a text.
-func edited(text []byte, random *rand.Rand) []byte {
-	text = bytes.Clone(text)
-	for range 1 + random.IntN(4) {
-		at := random.IntN(len(text) + 1)
-		to := min(len(text), at+random.IntN(3))
-		from := random.IntN(len(text) + 1)
-		what := text[from:min(len(text), from+random.IntN(40))]
-		if random.IntN(2) == 0 {
-			what = []byte{`"0123{}[],:ab\`[random.IntN(14)]}
-		}
-		text = slices.Concat(text[:at], what, text[to:])
-	}
-	return text
 }
 
 // goOn takes the object from one state to the next, and compares with what the
