@@ -37,7 +37,7 @@ type Options struct {
 	Waivers  []verdict.Waiver    // what may pass the gate until its day
 	Today    time.Time           // the day on which waivers are read
 	Stdin    io.Reader           // what Stdin reads; nil: nothing
-	Cache    string              // directory for what was compiled of the default set; empty: none
+	Cache    string              // directory for what was compiled of the policies; empty: none
 	Story    bool                // tell what happened, too
 }
 

@@ -22,8 +22,8 @@ import (
 )
 
 // Compiling a set takes longer than judging a short trace with it. What was
-// compiled of a set that was checked is kept in a file, named after the files of
-// the set and the very program that compiled them. It is read by nobody else, and
+// compiled of a set without problems is kept in a file, named after the files of the
+// set, its parameters and the very program that compiled them. It is read by nobody else, and
 // whatever is wrong with it, the set is compiled again.
 
 // kept is a set as the cache keeps it.
@@ -50,7 +50,7 @@ type compiled struct {
 }
 
 // cacheFile is where the set with this digest is kept, "" when nowhere.
-func cacheFile(dir string, digest []byte) string {
+func cacheFile(dir, digest string) string {
 	self, err := os.Executable()
 	if dir == "" || err != nil {
 		return ""
@@ -59,8 +59,7 @@ func cacheFile(dir string, digest []byte) string {
 	if err != nil {
 		return ""
 	}
-	key := sha256.Sum256(fmt.Appendf(digest[:len(digest):len(digest)], "%s %s %d %d",
-		runtime.Version(), self, info.Size(), info.ModTime().UnixNano()))
+	key := sha256.Sum256(fmt.Appendf(nil, "%s %s %s %d %d", digest, runtime.Version(), self, info.Size(), info.ModTime().UnixNano()))
 	return filepath.Join(dir, hex.EncodeToString(key[:16])+".policies")
 }
 
@@ -133,8 +132,9 @@ func writeCache(file string, policies []*Policy) error {
 	return tidyCache(filepath.Dir(file))
 }
 
-// keptSets is how many sets the cache holds: those of a few builds.
-const keptSets = 4
+// keptSets is how many sets the cache holds: those of a few builds, CI classes and
+// hands that try parameters.
+const keptSets = 16
 
 // tidyCache removes all but the newest files.
 func tidyCache(dir string) error {

@@ -13,10 +13,10 @@ import (
 )
 
 // judged is what a set says of a document, and of itself, as text.
-func judged(t *testing.T, files fstest.MapFS, dir string) string {
+func judged(t *testing.T, files fstest.MapFS, dir string, params ...string) string {
 	t.Helper()
 	o := options()
-	o.Checked, o.Cache = true, dir
+	o.Cache, o.Params = dir, params
 	set, err := policy.Load(files, o)
 	if err != nil {
 		t.Fatal(err)
@@ -96,6 +96,37 @@ func TestAnotherSetIsNotTakenFromTheCache(t *testing.T) {
 		t.Error("a changed set has the digest of the one before")
 	}
 	if n := len(kept(t, dir)); n != 2 {
+		t.Errorf("%d files are kept", n)
+	}
+}
+
+func TestOtherParametersAreNotTakenFromTheCache(t *testing.T) {
+	files, dir := copyOf(t, "testdata/good"), t.TempDir()
+	judged(t, files, dir)
+	want := judged(t, files, "", "volume-grows.deadline_ns=150")
+	if diff := cmp.Diff(want, judged(t, files, dir, "volume-grows.deadline_ns=150")); diff != "" {
+		t.Errorf("-without a cache +with one:\n%s", diff)
+	}
+	if n := len(kept(t, dir)); n != 2 {
+		t.Errorf("%d files are kept", n)
+	}
+}
+
+func TestASetWithProblemsIsNotKept(t *testing.T) {
+	files, dir := copyOf(t, "testdata/good"), t.TempDir()
+	for name, f := range files {
+		if filepath.Ext(name) == ".rego" {
+			f.Data = append(f.Data, "\nbroken {\n"...)
+		}
+	}
+	o := options()
+	o.Cache = dir
+	for range 2 {
+		if _, err := policy.Load(files, o); err == nil {
+			t.Error("a broken set is loaded")
+		}
+	}
+	if n := len(kept(t, dir)); n != 0 {
 		t.Errorf("%d files are kept", n)
 	}
 }

@@ -52,8 +52,8 @@ type Options struct {
 	// names: its types are not checked again.
 	Checked bool
 
-	// Cache is a directory in which the compiled policies of a checked set are kept
-	// for the next time; empty: nowhere.
+	// Cache is a directory in which the compiled policies of a set without problems
+	// are kept for the next time; empty: nowhere.
 	Cache string
 
 	// Timeout is how long one policy may think about one document; 0: DefaultTimeout.
@@ -94,10 +94,8 @@ func Load(fsys fs.FS, o Options) (*Set, error) {
 	}
 	files, digest := read(fsys, isPolicy, problems)
 	set := &Set{CIClass: o.CIClass, timeout: cmp.Or(o.Timeout, DefaultTimeout)}
-	file := ""
-	if o.Checked {
-		file = cacheFile(o.Cache, digest)
-	}
+	set.Digest = digestOf(digest, params)
+	file := cacheFile(o.Cache, set.Digest)
 	if !set.thaw(file, files, params) {
 		set.compile(files, params, o, problems)
 	}
@@ -111,7 +109,6 @@ func Load(fsys fs.FS, o Options) (*Set, error) {
 	if set.data, err = dataOf(params); err != nil {
 		return nil, fmt.Errorf("%s: %w", paramsFile, err)
 	}
-	set.Digest = digestOf(digest, params)
 	if err := set.keep(o.Only); err != nil {
 		return nil, err
 	}
