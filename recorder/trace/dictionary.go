@@ -138,12 +138,44 @@ type ranking struct {
 	end    []uint32            // by rank: one past the last rank below
 	step   []step              // by rank
 	child  []map[string]uint32 // by rank: the ranks below by key; nil where there is none
+	recent *[recentKeys]place  // what was looked up last; nil: this is not remembered
+}
+
+// recentKeys is how many places are remembered: a reader asks for the same few
+// hundred again and again.
+const recentKeys = 1 << 10
+
+// place is what a key below a path was found to be.
+type place struct {
+	key    string
+	at     uint32
+	exists bool
+	found  uint32
+}
+
+// remembering returns the ranking for one goroutine, which looks keys up faster that
+// it has looked up before.
+func (k *ranking) remembering() *ranking {
+	own := *k
+	own.recent = &[recentKeys]place{}
+	return &own
 }
 
 // under returns the rank of a key below the path of this rank.
 func (k *ranking) under(at uint32, key string) (uint32, bool) {
-	found, ok := k.child[at][key]
-	return found, ok
+	if k.recent == nil || key == "" {
+		found, ok := k.child[at][key]
+		return found, ok
+	}
+	// Keys below one path seldom agree in their length, middle and end.
+	n := uint32(len(key))
+	hash := (at*31+n)*31 + uint32(key[n/2])*7 + uint32(key[n-1])
+	p := &k.recent[(hash*0x9E3779B1)>>22]
+	if p.at != at || p.key != key {
+		found, ok := k.child[at][key]
+		*p = place{key, at, ok, found}
+	}
+	return p.found, p.exists
 }
 
 // element returns the rank of an index below the path of this rank.

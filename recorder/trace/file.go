@@ -157,6 +157,16 @@ func eachBlock(tx *bbolt.Tx, bucket []byte, visit func(*block) error) error {
 	})
 }
 
+// eachOfHistory calls visit for the blocks of the history, in order.
+func eachOfHistory(tx *bbolt.Tx, visit func(bucket []byte, b *block) error) error {
+	for _, bucket := range [][]byte{bucketBlocks, bucketTail} {
+		if err := eachBlock(tx, bucket, func(b *block) error { return visit(bucket, b) }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // numbered is what blocks name by number: a bucket has it in chunks.
 type numbered interface {
 	sizes() (all, written int)

@@ -150,23 +150,31 @@ func (r *Reader) load(tx *bbolt.Tx) error {
 // each other without a hole.
 func (r *Reader) indexBlocks(tx *bbolt.Tx) error {
 	next := uint64(1)
-	for _, bucket := range [][]byte{bucketBlocks, bucketTail} {
-		err := eachBlock(tx, bucket, func(b *block) error {
-			if b.first != next {
-				return fmt.Errorf("%w: event %d follows event %d: blocks are missing", ErrFormat, b.first, next-1)
-			}
-			next += uint64(b.count)
-			r.blocks = append(r.blocks, blockRef{bucket, b.first, b.count, b.from, b.to})
-			return nil
-		})
-		if err != nil {
-			return err
+	err := eachOfHistory(tx, func(bucket []byte, b *block) error {
+		if b.first != next {
+			return fmt.Errorf("%w: event %d follows event %d: blocks are missing", ErrFormat, b.first, next-1)
 		}
+		next += uint64(b.count)
+		r.blocks = append(r.blocks, blockRef{bucket, b.first, b.count, b.from, b.to})
+		return nil
+	})
+	if err != nil {
+		return err
 	}
 	if r.cert.Events != next-1 {
 		return fmt.Errorf("%w: it certifies %d events and holds %d", ErrFormat, r.cert.Events, next-1)
 	}
 	return nil
+}
+
+// eachBlock visits the blocks of the history, in order. They are valid until visit
+// returns.
+func (r *Reader) eachBlock(visit func(*block) error) error {
+	return guard(func() error {
+		return r.db.View(func(tx *bbolt.Tx) error {
+			return eachOfHistory(tx, func(_ []byte, b *block) error { return visit(b) })
+		})
+	})
 }
 
 func seqOf(key []byte) uint64 {

@@ -18,6 +18,7 @@ type record struct {
 	root            uint32 // path id; fresh only
 	ops             []op   // those selected; paths as in leaves; old is not filled
 	leaves          []leaf // the state after the event; valid until the next one
+	at              int    // of ops, see unpacked
 }
 
 // replay decodes blocks one after the other and keeps the state of the objects.
@@ -33,7 +34,6 @@ type replay struct {
 	wanted  func(id uint32) bool // by object id; nil: every object is kept
 	stamp   func(*record)        // called for every version that becomes live, if set
 	limit   uint64               // seq of the last event to apply; 0: all
-	last    []uint64             // seq of the last event, by object id, after which its state is let go; nil: kept
 	live    map[uint32][]leaf
 	ops     []op
 
@@ -58,9 +58,13 @@ func (p *replay) touches(b *block) (bool, error) {
 
 // run decodes one block. Events of objects that are not wanted are not visited.
 // It ends with ErrStop after the event limit.
-func (p *replay) run(b *block, visit func(*record) error) error {
+func (p *replay) run(b *block, visit func(*record) error) error { return inBlock(b, p.decode, visit) }
+
+// inBlock visits the events of a block. Of an error that is not the visitor's it
+// tells where it is.
+func inBlock(b *block, each func(*block, func(*record) error) error, visit func(*record) error) error {
 	var visited error
-	err := p.decode(b, func(r *record) error {
+	err := each(b, func(r *record) error {
 		visited = visit(r)
 		return visited
 	})
@@ -74,29 +78,18 @@ func (p *replay) decode(b *block, visit func(*record) error) error {
 	if b.version == 1 {
 		return p.decode1(b, visit)
 	}
-	ev, err := p.events(b)
-	if err != nil {
-		return err
-	}
-	ch := &p.unpack
-	err = ch.open(p, b)
-	defer ch.close()
+	in, err := p.unpacking(b)
+	defer in.close()
 	if err != nil {
 		return err
 	}
 	rec := record{}
 	for range b.count {
-		s, err := ev.next(&rec)
+		wanted, err := in.next(&rec, p.ops[:0])
 		if err != nil {
 			return err
 		}
-		if p.limit > 0 && rec.seq > p.limit {
-			return ErrStop
-		}
-		wanted := p.wanted == nil || p.wanted(rec.object)
-		if p.ops, err = ch.next(&rec, s, wanted, p.ops[:0]); err != nil {
-			return err
-		}
+		p.ops = rec.ops
 		if err := p.deliver(&rec, wanted, visit); err != nil {
 			return err
 		}
@@ -104,21 +97,21 @@ func (p *replay) decode(b *block, visit func(*record) error) error {
 	return nil
 }
 
-// deliver applies the changes of an event to the state of its object.
+// deliver applies the changes of an event to the state of its object, if that is
+// wanted.
 func (p *replay) deliver(r *record, wanted bool, visit func(*record) error) error {
 	if !wanted {
 		return nil
 	}
-	r.ops, r.leaves = p.ops, nil
 	if r.fresh {
-		r.leaves = make([]leaf, len(p.ops))
-		for i := range p.ops {
-			r.leaves[i] = leaf{p.ops[i].path, p.ops[i].new}
+		r.leaves = make([]leaf, len(r.ops))
+		for i := range r.ops {
+			r.leaves[i] = leaf{r.ops[i].path, r.ops[i].new}
 		}
 	} else {
-		r.leaves = patch(p.live[r.object], p.ops)
+		r.leaves = patch(p.live[r.object], r.ops)
 	}
-	if r.typ.IsObject() && !p.isLast(r) {
+	if r.typ.IsObject() {
 		p.live[r.object] = r.leaves
 		if p.stamp != nil {
 			p.stamp(r)
@@ -131,9 +124,9 @@ func (p *replay) deliver(r *record, wanted bool, visit func(*record) error) erro
 	return nil
 }
 
-// end lets go of an object that is no longer needed.
+// end lets go of an object that is gone.
 func (p *replay) end(r *record) {
-	if r.typ == Deleted || p.isLast(r) {
+	if r.typ == Deleted {
 		delete(p.live, r.object)
 	}
 }
@@ -160,9 +153,6 @@ func (p *replay) eachEvent(b *block, visit func(i int, r *record)) error {
 	}
 	return err
 }
-
-// isLast reports whether an event is known to be the last of its object.
-func (p *replay) isLast(r *record) bool { return p.last != nil && p.last[r.object] == r.seq }
 
 // patch applies changes to the leaves of a state, both sorted. It works in place
 // as far as there is room.

@@ -49,49 +49,57 @@ type Change struct {
 }
 
 // Scan calls visit for every selected event in order. It ends early, without
-// an error, when visit returns ErrStop. What is kept of an object is let go with
-// its last event.
+// an error, when visit returns ErrStop. What is kept of an object is let go behind
+// the last block with changes of it.
 func (r *Reader) Scan(sel Selection, visit func(*Change) error) error {
 	s := &scan{
 		Reader: r, visit: visit, replay: r.newReplay(), mask: r.mask(sel), topics: r.topics(sel),
 		roots: make([]uint32, len(r.objects.kinds)), others: map[Type]uint32{}, objects: map[uint32]*Object{},
+		last: make([]uint32, r.objects.count()), ranks: r.ranks.remembering(),
 	}
 	s.replay.mask = s.mask
 	blocks, err := s.touched()
 	if err != nil {
 		return err
 	}
-	if len(sel.Fields) > 0 {
-		if s.replay.last, err = r.lastEvents(blocks); err != nil {
-			return err
+	ahead := r.unpackAhead(blocks, s.mask)
+	defer ahead.stop()
+	for i := range blocks {
+		u := <-ahead.ready
+		if err = s.replay.play(u, s.deliver); err == nil {
+			err = s.release(u.block, uint32(i))
 		}
-	}
-	for _, ref := range blocks {
-		b, err := r.fetch(ref.bucket, key64(ref.first))
-		if err != nil {
-			return err
-		}
-		err = s.replay.run(b, s.deliver)
 		if errors.Is(err, ErrStop) {
 			return nil
 		}
 		if err != nil {
 			return err
 		}
+		ahead.free <- u
 	}
 	return nil
 }
 
-// Ends tells for each namespace the last event of an object in it.
+// Ends tells for each namespace a seq behind which no event is about an object in
+// it: the end of the last block with one.
 func (r *Reader) Ends() (map[string]uint64, error) {
-	last, err := r.lastEvents(r.blocks)
+	last, ends := make([]uint64, r.objects.count()), map[string]uint64{}
+	err := r.eachBlock(func(b *block) error {
+		return b.objects.set(func(id uint32) bool {
+			if int(id) < len(last) {
+				last[id] = b.last()
+			}
+			return true
+		})
+	})
 	if err != nil {
 		return nil, err
 	}
-	ends := map[string]uint64{}
 	for id, seq := range last {
-		namespace := r.objects.kinds[r.objects.entries[id].kind].Namespace
-		ends[namespace] = max(ends[namespace], seq)
+		if seq > 0 {
+			namespace := r.objects.kinds[r.objects.entries[id].kind].Namespace
+			ends[namespace] = max(ends[namespace], seq)
+		}
 	}
 	return ends, nil
 }
@@ -106,41 +114,43 @@ type scan struct {
 	roots   []uint32           // ranks of the roots of objects, by their kind; 0: not asked for yet
 	others  map[Type]uint32    // of other events
 	objects map[uint32]*Object // those that come again
+	last    []uint32           // by object id: the last of the blocks that are read with changes of it
+	ranks   *ranking
 }
 
-// touched are the blocks in which something changes that is selected.
+// touched are the blocks in which something changes that is selected. It notes
+// the last one of each object.
 func (s *scan) touched() ([]blockRef, error) {
 	var out []blockRef
 	selected := func(id uint32) bool { return int(id) < len(s.mask) && s.mask[id] }
-	for _, ref := range s.blocks {
-		b, err := s.fetch(ref.bucket, key64(ref.first))
-		if err != nil {
-			return nil, err
-		}
+	at := 0
+	err := s.eachBlock(func(b *block) error {
+		ref := s.blocks[at]
+		at++
 		ok, err := b.paths.intersects(selected)
-		if err != nil {
-			return nil, err
+		if err != nil || !ok {
+			return err
 		}
-		if ok {
-			out = append(out, ref)
-		}
-	}
-	return out, nil
+		out = append(out, ref)
+		return b.objects.set(func(id uint32) bool {
+			if int(id) < len(s.last) {
+				s.last[id] = uint32(len(out) - 1)
+			}
+			return true
+		})
+	})
+	return out, err
 }
 
-// lastEvents tells for each object its last event in some blocks.
-func (r *Reader) lastEvents(blocks []blockRef) ([]uint64, error) {
-	last, p := make([]uint64, r.objects.count()), r.newReplay()
-	for _, ref := range blocks {
-		b, err := r.fetch(ref.bucket, key64(ref.first))
-		if err != nil {
-			return nil, err
+// release lets go of the objects that do not change in a later block.
+func (s *scan) release(b *block, at uint32) error {
+	return b.objects.set(func(id uint32) bool {
+		if int(id) < len(s.last) && s.last[id] == at {
+			delete(s.objects, id)
+			delete(s.replay.live, id)
 		}
-		if err = p.outline(b, func(i int, rec *record) { last[rec.object] = b.first + uint64(i) }); err != nil {
-			return nil, err
-		}
-	}
-	return last, nil
+		return true
+	})
 }
 
 // ErrStop, returned by visit, ends a Scan early.
@@ -187,9 +197,6 @@ func (s *scan) object(rec *record) *Object {
 		made.Name, made.UID = strings.Clone(made.Name), strings.Clone(made.UID)
 		o = &made
 		s.objects[rec.object] = o
-	}
-	if s.replay.isLast(rec) {
-		delete(s.objects, rec.object)
 	}
 	return o
 }

@@ -8,6 +8,7 @@ import (
 	"sort"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // State gives access to the fields of an object without building JSON. Array
@@ -47,9 +48,8 @@ func (s State) child(key string) State {
 }
 
 func (s State) below(at uint32) State {
-	lo := sort.Search(len(s.leaves), func(i int) bool { return s.leaves[i].path >= at })
-	end := s.ranks.end[at]
-	hi := lo + sort.Search(len(s.leaves)-lo, func(i int) bool { return s.leaves[lo+i].path >= end })
+	lo := seek(s.leaves, 0, at)
+	hi := seek(s.leaves, lo, s.ranks.end[at])
 	return State{ranks: s.ranks, node: at, leaves: s.leaves[lo:hi]}
 }
 
@@ -78,6 +78,20 @@ func (s State) Int() (int64, bool) {
 
 // Bool returns the boolean here, false when it is none.
 func (s State) Bool() bool { return s.here().kind == kindTrue }
+
+// Time returns the time that is written here as in RFC 3339.
+func (s State) Time() (time.Time, bool) {
+	switch v := s.here(); v.kind {
+	case kindSeconds:
+		return time.Unix(v.num, 0).UTC(), true
+	case kindMicros:
+		return time.UnixMicro(v.num).UTC(), true
+	case kindString:
+		t, err := time.Parse(time.RFC3339Nano, v.str)
+		return t, err == nil
+	}
+	return time.Time{}, false
+}
 
 // Len returns the number of keys or elements here.
 func (s State) Len() int {

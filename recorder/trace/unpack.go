@@ -29,6 +29,39 @@ func (p *replay) shape(id uint32) (s *shape, err error) {
 	return s, nil
 }
 
+// unpacking decodes a block of version 2 event by event.
+type unpacking struct {
+	events  *events
+	changes *changes
+}
+
+// unpacking opens a block. The caller closes it, whatever the error.
+func (p *replay) unpacking(b *block) (in unpacking, err error) {
+	in.changes = &p.unpack
+	if in.events, err = p.events(b); err != nil {
+		return in, err
+	}
+	return in, in.changes.open(p, b)
+}
+
+func (in unpacking) close() { in.changes.close() }
+
+// next decodes one event, with its changes appended to ops, and tells whether its
+// object is wanted. Behind the event limit it ends with ErrStop.
+func (in unpacking) next(r *record, ops []op) (wanted bool, err error) {
+	p := in.events.replay
+	s, err := in.events.next(r)
+	if err != nil {
+		return false, err
+	}
+	if p.limit > 0 && r.seq > p.limit {
+		return false, ErrStop
+	}
+	wanted = p.wanted == nil || p.wanted(r.object)
+	r.ops, err = in.changes.next(r, s, wanted, ops)
+	return wanted, err
+}
+
 // events decodes the index of a block.
 type events struct {
 	replay *replay
@@ -199,9 +232,13 @@ func firstError(cursors []cursor) error {
 	return nil
 }
 
-// close gives back the memory.
+// close gives back the memory, if a block was opened.
 func (ch *changes) close() {
+	if ch.memory == nil {
+		return
+	}
 	payloads.Put(ch.memory)
+	ch.memory = nil
 	for i := range ch.columns {
 		ch.at[ch.columns[i].path] = 0
 	}

@@ -209,7 +209,7 @@ func (p *replay) apply1(r *record, payload []cursor, n int, wanted bool) error {
 	if r.fresh {
 		p.chain[r.root] = slices.Clone(r.leaves)
 	}
-	if r.typ.IsObject() && wanted && !p.isLast(r) {
+	if r.typ.IsObject() && wanted {
 		p.live[r.object] = r.leaves
 		if p.stamp != nil {
 			p.stamp(r)

@@ -59,7 +59,8 @@ func cacheFile(dir, digest string) string {
 	if err != nil {
 		return ""
 	}
-	key := sha256.Sum256(fmt.Appendf(nil, "%s %s %s %d %d", digest, runtime.Version(), self, info.Size(), info.ModTime().UnixNano()))
+	key := sha256.Sum256(fmt.Appendf(nil, "%s %s %s %d %d",
+		digest, runtime.Version(), self, info.Size(), info.ModTime().UnixNano()))
 	return filepath.Join(dir, hex.EncodeToString(key[:16])+".policies")
 }
 

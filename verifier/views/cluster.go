@@ -297,7 +297,7 @@ func parseSizing(s trace.State, start time.Time) sizingPoint {
 		Target:    quantity(s.At("targetSize").String()),
 		Message:   s.At("message").String(),
 	}}
-	if at, ok := parseTime(s.At("nextMaintenanceWindow").String()); ok {
+	if at, ok := timeOf(s.At("nextMaintenanceWindow")); ok {
 		p.HasNextWindow, p.NextWindow = true, int64(at.Sub(start))
 	}
 	if budget := s.At("budget"); budget.Len() > 0 {
@@ -314,7 +314,7 @@ func parseSizing(s trace.State, start time.Time) sizingPoint {
 		p.ActionInstance = action.At("instance").String()
 		p.ActionResult = action.At("result").String()
 		p.ActionTimestamp = action.At("timestamp").String()
-		if at, ok := parseTime(p.ActionTimestamp); ok {
+		if at, ok := timeOf(action.At("timestamp")); ok {
 			p.ActionAt = int64(at.Sub(start))
 		}
 	}

@@ -311,7 +311,7 @@ func (h *history) observeCommon(c *trace.Change) error {
 // created notes the difference between the recorder's clock and the API
 // server's that the receipt of a new object shows: it is at most this.
 func (h *history) created(c *trace.Change) {
-	at, ok := parseTime(c.State.At("metadata", "creationTimestamp").String())
+	at, ok := timeOf(c.State.At("metadata", "creationTimestamp"))
 	if !ok || c.Inferred || c.Type != trace.Added || !h.isBorn(c.State) {
 		return
 	}
@@ -338,7 +338,7 @@ func (h *history) correctClock(k *cluster) {
 // isBorn reports whether the object was created while the trace was running, as
 // opposed to listed at its start. Stamps of the API have whole seconds.
 func (h *history) isBorn(s trace.State) bool {
-	created, ok := parseTime(s.At("metadata", "creationTimestamp").String())
+	created, ok := timeOf(s.At("metadata", "creationTimestamp"))
 	return ok && !created.Before(h.start.Truncate(time.Second))
 }
 

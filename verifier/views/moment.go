@@ -34,8 +34,8 @@ func earliest(moments ...moment) moment {
 	return first
 }
 
-// parseTime reads an RFC 3339 stamp of the API; false when it is none.
-func parseTime(text string) (time.Time, bool) {
-	t, err := time.Parse(time.RFC3339Nano, text)
-	return t, err == nil && !t.IsZero()
+// timeOf reads a stamp of the API; false when it is none.
+func timeOf(s trace.State) (time.Time, bool) {
+	t, ok := s.Time()
+	return t, ok && !t.IsZero()
 }

@@ -51,7 +51,7 @@ func (h *history) observeUsage(c *trace.Change) {
 		capacity:  intOr(s.At("capacity_bytes"), 0),
 		available: intOr(s.At("available_bytes"), 0),
 	}
-	if at, ok := parseTime(s.At("at").String()); ok {
+	if at, ok := timeOf(s.At("at")); ok {
 		e.stamped, e.stamp = true, int64(at.Sub(h.start))
 	}
 	if e.capacity > 0 {
@@ -64,7 +64,7 @@ func (h *history) addUsage(e usageEvent) { h.usages[e.namespace] = append(h.usag
 // observeSizingLine folds what the operator's log says about sizes.
 func (h *history) observeSizingLine(c *trace.Change) {
 	s, fields := c.State, c.State.At("fields")
-	at, stamped := parseTime(s.At("ts").String())
+	at, stamped := timeOf(s.At("ts"))
 	switch s.At("msg").String() {
 	case lineDiskStatus:
 		used, total := intOr(fields.At("usedBytes"), 0), intOr(fields.At("totalBytes"), 0)

@@ -62,7 +62,7 @@ func (w *waiting) observeLog(h *history, c *trace.Change) {
 	if name := fields.At("name").String(); fields.At("controller").String() == "cluster" && name != "" {
 		l.namespace, l.cluster, l.pod = fields.At("namespace").String(), name, ""
 	}
-	if ts, ok := parseTime(c.State.At("ts").String()); ok {
+	if ts, ok := timeOf(c.State.At("ts")); ok {
 		at := int64(ts.Sub(h.start))
 		l.written = &at
 	}
