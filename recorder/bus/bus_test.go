@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 	"unicode"
@@ -408,5 +409,50 @@ func BenchmarkPublishAndConsume(b *testing.B) {
 	}
 	if err := <-done; !errors.Is(err, enough) {
 		b.Fatal(err)
+	}
+}
+
+func TestOneAcknowledgementIsOfAllThatCameBefore(t *testing.T) {
+	for _, c := range []struct {
+		says      string
+		published int
+		want      uint32
+	}{
+		{"of one message there is one", 1, 1},
+		{"the first and the last ask", 5, 2},
+		{"of many, one of 32 asks, and the last", 100, 5},
+		{"the last may be one of these", 97, 4},
+	} {
+		t.Run(c.says, func(t *testing.T) {
+			t.Parallel()
+			b := open(t, Options{Dir: t.TempDir()}, trace.Position{})
+			var came atomic.Uint32
+			s, err := b.nc.Subscribe("_INBOX.>", func(m *nats.Msg) {
+				if strings.Contains(string(m.Data), `"seq"`) && !strings.Contains(string(m.Data), `"config"`) {
+					came.Add(1)
+				}
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			b.out.mu.Lock()
+			b.out.broken = true // all wait in the window
+			b.out.mu.Unlock()
+			publish(t, b, 1, c.published)
+			if err := b.out.resend(0); err != nil {
+				t.Fatal(err)
+			}
+			flushed(t, b, uint64(c.published))
+			if err := errors.Join(b.nc.Flush(), s.Drain()); err != nil {
+				t.Fatal(err)
+			}
+			for s.IsValid() {
+				time.Sleep(time.Millisecond)
+			}
+			if got := came.Load(); got != c.want {
+				t.Errorf("%d messages had %d acknowledgements, want %d", c.published, got, c.want)
+			}
+			numbered(t, consume(t, b, 0, uint64(c.published)), 1, c.published)
+		})
 	}
 }

@@ -15,6 +15,8 @@
 //   - Publishing is a sliding window. Every message says which sequence number
 //     must come before it, so the server refuses what follows a lost one; the
 //     publisher then asks how far the server came and sends the rest again.
+//     For the same reason the server has all that came before a message that it
+//     acknowledges: while much is published, one of 32 asks for it.
 //     A stream has one publisher. Identity is never left to JetStream's window
 //     for duplicates, which forgets after two minutes.
 //   - Consuming writes the position in the stream in the same transaction of the

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"sync"
 	"time"
 
@@ -58,8 +59,9 @@ func (b *Bus) Flush(ctx context.Context) (uint64, error) { return b.out.flush(ct
 // publisher sends messages in order and exactly once over a connection that
 // may break: a sliding window (go-back-N). Every message carries the sequence
 // number that must come before it, so that the server refuses what follows a
-// lost one; the window is then sent again from there. That works because a
-// stream has one publisher.
+// lost one; the window is then sent again from there. For the same reason an
+// acknowledgement is one of all messages before it, and few of them ask for one.
+// That works because a stream has one publisher.
 type publisher struct {
 	js       jetstream.JetStream
 	stream   jetstream.Stream
@@ -73,6 +75,10 @@ type publisher struct {
 	window  []unconfirmed // not acknowledged
 	bytes   int           // of window
 	first   uint64        // sequence number of window[0], or of the next message
+	next    uint64        // of what is sent next
+	asked   int           // acknowledgements that are due
+	quiet   int           // messages sent since one was asked for
+	silent  int           // bytes of these
 	broken  bool          // nothing is sent until the window was sent again
 	reached uint64        // first at the last attempt to send the window again
 	stalled int           // attempts since then
@@ -88,10 +94,8 @@ type unconfirmed struct {
 	size  int // bytes
 }
 
-type sent struct {
-	seq uint64
-	ack jetstream.PubAckFuture
-}
+// sent is an acknowledgement that is due, nil of what could not be sent.
+type sent struct{ ack jetstream.PubAckFuture }
 
 func newPublisher(
 	js jetstream.JetStream, stream jetstream.Stream, last uint64, embedded *embedded, notify func(string, ...any),
@@ -99,7 +103,7 @@ func newPublisher(
 	ctx, cancel := context.WithCancel(context.Background())
 	p := &publisher{
 		js: js, stream: stream, embedded: embedded, notify: notify, cancel: cancel,
-		changed: make(chan struct{}), first: last + 1,
+		changed: make(chan struct{}), first: last + 1, next: last + 1,
 		futures: make(chan sent, windowMessages),
 		relay:   newRelay(last + 1),
 	}
@@ -125,10 +129,32 @@ func (p *publisher) publish(ctx context.Context, m unconfirmed) error {
 	}
 	p.window = append(p.window, m)
 	p.bytes += m.size
-	if !p.broken {
-		p.send(m.Msg, p.first+uint64(len(p.window))-1)
-	}
+	p.pass()
 	return nil
+}
+
+// One acknowledgement is asked for at least every so many messages and bytes.
+const (
+	askMessages = 32
+	askBytes    = 1 << 20
+)
+
+// pass sends what is to be sent by now: all but the last message, which goes with
+// the next one or when no acknowledgement is due any more. So the last one that
+// was sent always asks for an acknowledgement, which is one of all before it. It
+// is called with the lock held.
+func (p *publisher) pass() {
+	for end := p.first + uint64(len(p.window)); !p.broken && p.next < end; p.next++ {
+		m := p.window[p.next-p.first]
+		ask := p.quiet+1 >= askMessages || p.silent+m.size >= askBytes
+		if p.next == end-1 && !ask {
+			if p.asked > 0 {
+				return
+			}
+			ask = true
+		}
+		p.send(m, ask)
+	}
 }
 
 // wait releases the lock until something changed.
@@ -149,15 +175,25 @@ func (p *publisher) wake() {
 	p.changed = make(chan struct{})
 }
 
-// send is called with the lock held.
-func (p *publisher) send(m *nats.Msg, seq uint64) {
-	future, err := p.js.PublishMsgAsync(m,
-		jetstream.WithExpectLastSequence(seq-1), jetstream.WithStallWait(ackTimeout), jetstream.WithRetryAttempts(0))
+// send sends the next message. It is called with the lock held.
+func (p *publisher) send(m unconfirmed, ask bool) {
+	m.Header.Set(jetstream.ExpectedLastSeqHeader, strconv.FormatUint(p.next-1, 10))
+	if !ask {
+		p.quiet, p.silent = p.quiet+1, p.silent+m.size
+		if p.js.Conn().PublishMsg(m.Msg) != nil {
+			p.broken = true
+			p.futures <- sent{}
+		}
+		return
+	}
+	p.quiet, p.silent = 0, 0
+	future, err := p.js.PublishMsgAsync(m.Msg, jetstream.WithStallWait(ackTimeout), jetstream.WithRetryAttempts(0))
 	if err != nil {
 		p.broken = true
 		future = nil
 	}
-	p.futures <- sent{seq, future}
+	p.asked++
+	p.futures <- sent{future}
 }
 
 // flush waits until the window is empty.
@@ -200,7 +236,9 @@ func (p *publisher) await(ctx context.Context, s sent) error {
 	case ack := <-s.ack.Ok():
 		p.mu.Lock()
 		defer p.mu.Unlock()
+		p.asked--
 		p.acknowledge(ack.Sequence)
+		p.pass()
 		return nil
 	}
 }
@@ -351,13 +389,12 @@ func (p *publisher) resend(last uint64) error {
 		return &lostError{last, p.first - 1}
 	}
 	p.acknowledge(last)
-	p.broken = false
-	for i, m := range p.window {
-		p.send(m.Msg, p.first+uint64(i))
-		if p.broken {
-			p.forget()
-			return errNotSent
-		}
+	p.broken, p.next, p.asked = false, p.first, 0
+	p.quiet = askMessages // the first one asks, so that why it is refused becomes known
+	p.pass()
+	if p.broken {
+		p.forget()
+		return errNotSent
 	}
 	return nil
 }
