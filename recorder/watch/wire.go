@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	jsonv2 "github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -171,12 +172,17 @@ func (c *Client) watch(ctx context.Context, t Target, opts metav1.ListOptions) (
 // most 3 MiB; what comes may be escaped at greater length.
 const maxFrame = 16 << 20
 
-// The buffer of a watch in bytes: at the start, and above what it is given back
-// when it is empty.
+// The buffer of a watch in bytes: at the start, up to where it grows when much
+// comes, and above what it is given back when it is empty.
 const (
 	firstBuffer = 16 << 10
 	largeBuffer = 256 << 10
 )
+
+// readPause is how long a watch that has just been read is left alone. Each read is
+// answered, so that the server may send more, and wakes a chain of goroutines: while
+// a backlog comes, one for many events costs all of them less than one for each.
+const readPause = 2 * time.Millisecond
 
 // maxKnown bounds the bytes of objects with which those that follow are compared.
 // Most of them a stream has anyway.
@@ -184,10 +190,12 @@ const maxKnown = 8 << 20
 
 // frames reads the events of a watch from the wire.
 type frames struct {
-	body  io.ReadCloser
-	buf   []byte
-	rest  []byte // of buf: what has been read and not taken
-	known lexer.Known[string]
+	body   io.ReadCloser
+	buf    []byte
+	rest   []byte    // of buf: what has been read and not taken
+	read   time.Time // last
+	filled bool      // the last read took all that there was room for
+	known  lexer.Known[string]
 }
 
 func newFrames(body io.ReadCloser) *frames {
@@ -316,15 +324,17 @@ func trim(data []byte) []byte { return bytes.TrimLeft(data, " \t\r\n") }
 
 // fill reads more behind the rest.
 func (f *frames) fill() error {
-	if len(f.rest) == len(f.buf) {
-		f.buf = append(make([]byte, 0, max(firstBuffer, 2*len(f.buf))), f.rest...)
-		f.buf = f.buf[:cap(f.buf)]
-		f.rest = f.buf[:len(f.rest)]
-	} else if cap(f.rest) == len(f.rest) || len(f.rest) == 0 {
-		f.rest = f.buf[:copy(f.buf, f.rest)]
+	if size := len(f.buf); len(f.rest) == size || f.filled && size < largeBuffer {
+		f.buf = make([]byte, max(firstBuffer, 2*size))
 	}
-	n, err := f.body.Read(f.rest[len(f.rest):cap(f.rest)])
-	f.rest = f.rest[:len(f.rest)+n]
+	f.rest = f.buf[:copy(f.buf, f.rest)]
+	if time.Since(f.read) < readPause {
+		time.Sleep(readPause)
+	}
+	n, err := f.body.Read(f.buf[len(f.rest):])
+	f.read = time.Now()
+	f.rest = f.buf[:len(f.rest)+n]
+	f.filled = len(f.rest) == len(f.buf)
 	if n > 0 {
 		return nil // an error comes again
 	}
