@@ -236,18 +236,16 @@ func (s *stage) backlog(ctx context.Context, r *recorder, c *Costs) error {
 		return err
 	}
 	used := usedBy(r)
+	up := time.Now()
 	s.proxy.up()
-	for {
-		has, err := objectEvents(r.file)
-		if err != nil {
+	for has := 0; has < c.Backlog; {
+		if err := s.during(ctx, untilNextLook(has, c.Backlog, time.Since(up))); err != nil {
 			return err
 		}
-		if has-had >= c.Backlog {
-			break
-		}
-		if err := s.during(ctx, 200*time.Millisecond); err != nil {
+		if has, err = objectEvents(r.file); err != nil {
 			return err
 		}
+		has -= had
 	}
 	durable := time.Now()
 	c.BacklogCPU = (usedBy(r) - used) / time.Duration(c.Backlog)
@@ -267,6 +265,16 @@ func (s *stage) backlog(ctx context.Context, r *recorder, c *Costs) error {
 	c.Drained = durable.Sub(first)
 	c.Durable = float64(c.Backlog) / c.Drained.Seconds()
 	return nil
+}
+
+// untilNextLook is half of the time that the rest will take, about: to look into the
+// trace takes processor time, which the recorder has to do without.
+func untilNextLook(has, of int, took time.Duration) time.Duration {
+	if has <= 0 {
+		return time.Second
+	}
+	left := time.Duration(float64(took) * float64(of-has) / float64(has))
+	return min(max(left/2, 50*time.Millisecond), time.Second)
 }
 
 // objectEvents counts the versions in a trace that is being written.

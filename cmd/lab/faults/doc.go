@@ -43,7 +43,9 @@
 // # How the faults are made
 //
 //   - Connections break in a TCP proxy; watches in a front that speaks TLS and
-//     HTTP for the API server, as its administrator.
+//     HTTP for the API server, as its administrator. While much comes, the proxy
+//     passes on what a millisecond brings at once: it takes little from the
+//     processors, which it shares with what is measured.
 //   - A program is killed with SIGKILL, and started again on the same files.
 //   - NATS is the nats-server of the version that the recorder embeds.
 //   - The full disk is a tmpfs in a user and mount namespace of a helper.

@@ -1,9 +1,9 @@
 package faults
 
 import (
-	"io"
 	"net"
 	"sync"
+	"time"
 )
 
 // proxy passes TCP connections on to the API server, and is where they break.
@@ -56,11 +56,32 @@ func (p *proxy) pass(client *net.TCPConn) {
 	done := make(chan struct{}, 2)
 	for _, way := range [][2]*net.TCPConn{{client, server}, {server, client}} {
 		go func() {
-			_, _ = io.Copy(way[0], way[1]) // whoever breaks first ends both
+			copyBursts(way[0], way[1]) // whoever breaks first ends both
 			done <- struct{}{}
 		}()
 	}
 	<-done
+}
+
+// The proxy shares the processors with what it is between. So it pauses when it has
+// just passed something on, and takes all that has come by then.
+const (
+	burstPause = time.Millisecond
+	burstSize  = 256 << 10 // bytes
+)
+
+// copyBursts copies until one side fails or ends.
+func copyBursts(to, from *net.TCPConn) {
+	buf := make([]byte, burstSize)
+	for last := (time.Time{}); ; last = time.Now() {
+		if time.Since(last) < burstPause {
+			time.Sleep(burstPause)
+		}
+		n, err := from.Read(buf)
+		if _, failed := to.Write(buf[:n]); err != nil || failed != nil {
+			return
+		}
+	}
 }
 
 // enter takes a connection in, unless there is an outage.
