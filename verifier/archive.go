@@ -1,9 +1,11 @@
 package verifier
 
 import (
+	"maps"
 	"slices"
 	"sync"
 
+	"github.com/hindsight-project/hindsight/recorder/trace"
 	"github.com/hindsight-project/hindsight/verifier/verdict"
 	"github.com/hindsight-project/hindsight/verifier/views"
 )
@@ -11,9 +13,12 @@ import (
 // archive finds documents that were let go again: it knows in which part of the
 // projection they are, and makes that part once more.
 type archive struct {
+	reader    *trace.Reader
+	want      views.Want
 	projected *views.Projection
 
 	lock    sync.Mutex
+	found   map[int]bool     // parts with findings
 	places  map[title]int    // of documents
 	parts   map[string][]int // with documents of a cluster
 	kept    map[int][]views.Document
@@ -26,8 +31,18 @@ type title struct{ view, entity string }
 // keptParts is how many parts are kept: findings come in the order of their entities.
 const keptParts = 8
 
-func newArchive() *archive {
-	return &archive{places: map[title]int{}, parts: map[string][]int{}, kept: map[int][]views.Document{}}
+func newArchive(r *trace.Reader, want views.Want) *archive {
+	return &archive{
+		reader: r, want: want,
+		places: map[title]int{}, found: map[int]bool{}, parts: map[string][]int{}, kept: map[int][]views.Document{},
+	}
+}
+
+// keep notes that there is a finding in a part.
+func (a *archive) keep(part int) {
+	a.lock.Lock()
+	defer a.lock.Unlock()
+	a.found[part] = true
 }
 
 // enter notes what is in a part.
@@ -82,6 +97,11 @@ func (a *archive) part(part int) ([]views.Document, error) {
 	if documents, ok := a.kept[part]; ok {
 		return documents, nil
 	}
+	if a.projected.Partly() {
+		if err := a.complete(); err != nil {
+			return nil, err
+		}
+	}
 	documents, err := a.projected.Part(part)
 	if err != nil {
 		return nil, err
@@ -92,4 +112,22 @@ func (a *archive) part(part int) ([]views.Document, error) {
 	}
 	a.kept[part], a.keeping = documents, append(a.keeping, part)
 	return documents, nil
+}
+
+// complete reads the trace again: what the policies do not read was left out, and
+// findings are explained with all that there is.
+func (a *archive) complete() error {
+	names := slices.Collect(maps.Keys(a.want))
+	projected, err := views.Follow(a.reader, views.All(names), views.Listener{
+		Part: func(p *views.Projection, part int, _ []views.Document) error {
+			if !a.found[part] {
+				p.Release(part)
+			}
+			return nil
+		},
+	})
+	if err == nil {
+		a.projected = projected
+	}
+	return err
 }

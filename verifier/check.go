@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -220,7 +221,9 @@ type audience struct {
 func judge(
 	ctx context.Context, r *trace.Reader, set *policy.Set, also audience,
 ) (policy.Judgement, *archive, error) {
-	judging, documents := set.Begin(), newArchive()
+	want := views.Want(set.Reads())
+	maps.Copy(want, views.All(also.views))
+	judging, documents := set.Begin(), newArchive(r, want)
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(runtime.GOMAXPROCS(0))
 	ask := func(part int, made []views.Document) (found bool, err error) {
@@ -232,7 +235,11 @@ func judge(
 		for i, d := range made {
 			docs[i] = policy.Document{View: d.View, Entity: d.Entity, Input: d.Content}
 		}
-		return judging.Add(ctx, part, docs)
+		found, err = judging.Add(ctx, part, docs)
+		if found {
+			documents.keep(part)
+		}
+		return found, err
 	}
 	early := func(p *views.Projection, part int, made []views.Document) error {
 		group.Go(func() error {
@@ -244,7 +251,7 @@ func judge(
 		})
 		return ctx.Err()
 	}
-	projected, err := views.Follow(r, slices.Concat(set.Views(), also.views), views.Listener{Mark: also.mark, Part: early})
+	projected, err := views.Follow(r, want, views.Listener{Mark: also.mark, Part: early})
 	if err != nil {
 		return policy.Judgement{}, nil, errors.Join(err, group.Wait())
 	}

@@ -465,22 +465,41 @@ func TestRealRecordingsGiveTheSameBytesTwiceAndFromADirectory(t *testing.T) {
 
 // Who tells no story makes fewer views: that must not show in what the policies say.
 func TestTheStoryChangesNoVerdict(t *testing.T) {
-	for _, o := range []verifier.Options{{}, {Only: []string{"policy-bounds"}}, {Only: []string{"scenario-node-drain"}}} {
-		for _, name := range recordings {
-			file := recording(t, name)
-			told := check(t, o, file).Traces[0]
-			if told.Story == nil || len(told.Story.Moments) == 0 {
-				t.Fatalf("%s: there is no story", name)
-			}
-			silent, err := verifier.Check(t.Context(), []string{file}, o)
-			if err != nil {
-				t.Fatal(err)
-			}
-			told.Story = nil
-			if diff := cmp.Diff(told, silent.Traces[0]); diff != "" {
-				t.Errorf("%s %v: -with the story +without:\n%s", name, o.Only, diff)
-			}
+	compare := func(t *testing.T, o verifier.Options, file string) verdict.Trace {
+		t.Helper()
+		told := check(t, o, file).Traces[0]
+		if told.Story == nil || len(told.Story.Moments) == 0 {
+			t.Fatalf("%s: there is no story", file)
 		}
+		silent, err := verifier.Check(t.Context(), []string{file}, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		told.Story = nil
+		if diff := cmp.Diff(told, silent.Traces[0]); diff != "" {
+			t.Errorf("%s %v: -with the story +without:\n%s", file, o.Only, diff)
+		}
+		return told
+	}
+	for _, only := range []string{"", "policy-bounds", "replica-sizing", "idempotency", "scenario-node-drain"} {
+		o := verifier.Options{}
+		if only != "" {
+			o.Only = []string{only}
+		}
+		for _, name := range recordings {
+			compare(t, o, recording(t, name))
+		}
+	}
+	// What is found is explained with more than the policy reads.
+	windows, alone := 0, explained()
+	alone.Only = []string{"demo-quick"} // reads nothing of what interrupts
+	for _, p := range compare(t, alone, faulty(t)).Policies {
+		for _, f := range p.Findings {
+			windows += len(f.Windows)
+		}
+	}
+	if windows == 0 {
+		t.Error("no finding tells what interrupted its cluster")
 	}
 }
 

@@ -40,6 +40,7 @@ type compiled struct {
 	File     string
 	Line     int
 	Fields   []string
+	Reads    []string
 	Groups   []string // of parameters that it names
 	Sources  []string // names of the files that judge
 	Path     string   // data.invariants.policy_bounds
@@ -159,7 +160,7 @@ func tidyCache(dir string) error {
 
 func (p *Policy) freeze(program int) compiled {
 	c := compiled{
-		Metadata: p.Metadata, File: p.File, Line: p.Line, Fields: p.Fields, Path: p.path.String(),
+		Metadata: p.Metadata, File: p.File, Line: p.Line, Fields: p.Fields, Reads: p.Reads, Path: p.path.String(),
 		Groups: slices.Sorted(maps.Keys(p.Params)), Rules: p.rules, Lines: p.lines,
 		Program: program, Query: p.query,
 	}
@@ -201,7 +202,7 @@ func (k kept) thaw(texts map[string]string, params map[string]any) ([]*Policy, e
 
 func (c compiled) thaw(texts map[string]string, params map[string]any) (*Policy, error) {
 	p := &Policy{
-		Metadata: c.Metadata, File: c.File, Line: c.Line, Fields: c.Fields, rules: c.Rules, lines: c.Lines,
+		Metadata: c.Metadata, File: c.File, Line: c.Line, Fields: c.Fields, Reads: c.Reads, rules: c.Rules, lines: c.Lines,
 		Params: map[string]any{},
 	}
 	var err error

@@ -51,6 +51,7 @@ func compile(sources []source, params map[string]any, o Options, problems *Probl
 		units = append(units, u)
 		if p := u.policy(); p != nil {
 			views[p.View] = append(views[p.View], u)
+			p.Reads = readsOf(u.sources)
 			for _, s := range u.sources {
 				p.Sources = append(p.Sources, File{Name: s.file, Text: string(s.text)})
 			}

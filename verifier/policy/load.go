@@ -30,6 +30,9 @@ type Policy struct {
 	// Fields are the outer fields of the view's documents that the policy reads, sorted.
 	Fields []string
 
+	// Reads are the outer fields that it and its libraries read, sorted; empty: any.
+	Reads []string
+
 	// Sources are the files that judge: the policy and the libraries that it needs.
 	Sources []File
 
@@ -262,14 +265,46 @@ func (s *Set) NoSuch(id string) error {
 	return fmt.Errorf("there is no policy %q (there are: %s)", id, strings.Join(s.known, ", "))
 }
 
-// Views returns the views that the policies read, sorted.
-func (s *Set) Views() []string {
-	var views []string
+// Reads returns the views that the policies read, and of each the outer fields,
+// sorted; none: any.
+func (s *Set) Reads() map[string][]string {
+	reads := map[string][]string{}
 	for _, p := range s.Policies {
-		views = append(views, p.View)
+		known, met := reads[p.View]
+		if len(p.Reads) == 0 || met && len(known) == 0 {
+			reads[p.View] = nil
+			continue
+		}
+		known = slices.Concat(known, p.Reads)
+		slices.Sort(known)
+		reads[p.View] = slices.Compact(known)
 	}
-	slices.Sort(views)
-	return slices.Compact(views)
+	return reads
+}
+
+// readsOf returns the outer fields of the input that files read; none when they may
+// read any: where the input is handed on as a whole, or its key is computed.
+func readsOf(sources []source) []string {
+	var fields []string
+	any := false
+	for _, s := range sources {
+		ast.WalkRefs(s.module, func(ref ast.Ref) bool {
+			switch {
+			case !ref.HasPrefix(ast.InputRootRef):
+			case len(ref) > 1 && ref[1].IsGround():
+				name, _ := ref[1].Value.(ast.String)
+				fields = append(fields, string(name))
+			default:
+				any = true
+			}
+			return false
+		})
+	}
+	if any {
+		return nil
+	}
+	slices.Sort(fields)
+	return slices.Compact(fields)
 }
 
 // fieldsOf returns the outer fields of the input that a module names.

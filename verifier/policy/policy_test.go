@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -57,8 +58,8 @@ func TestLoadReadsMetadata(t *testing.T) {
 	if got := set.Policies[0].String(); got != "volume-bounds (demo/bounds/bounds.rego:20)" {
 		t.Errorf("the policy is called %s", got)
 	}
-	if got := set.Views(); !cmp.Equal(got, []string{"volume"}) {
-		t.Errorf("views = %v", got)
+	if got := set.Reads(); !cmp.Equal(got, map[string][]string{"volume": {"gaps", "limit", "samples"}}) {
+		t.Errorf("it reads %v", got)
 	}
 }
 
@@ -730,6 +731,33 @@ func read(t testing.TB, file string) string {
 }
 
 // copyOf reads a directory into memory, so that a test may change it.
+func TestWhatAPolicyReadsIsKnownWhereItSaysSo(t *testing.T) {
+	const bounds = "demo/bounds/bounds.rego"
+	for _, test := range []struct {
+		name, from, to string
+		want           []string
+	}{
+		{"by name", "", "", []string{"gaps", "limit", "samples"}},
+		{"one more by name", "input.limit\n}", `input["until_ns"] > input.limit` + "\n}",
+			[]string{"gaps", "limit", "samples", "until_ns"}},
+		{"all of it", "input.limit\n}", "count(input) > input.limit\n}", nil},
+		{"by a computed name", "input.limit\n}", "some key in {\"limit\"}\n\ts.size > input[key]\n}", nil},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			files, o := copyOf(t, "testdata/good"), options()
+			o.Checked = true // of the types
+			files[bounds].Data = []byte(strings.Replace(string(files[bounds].Data), test.from, test.to, 1))
+			set, err := policy.Load(files, o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := set.Policy("volume-bounds").Reads; !slices.Equal(got, test.want) {
+				t.Errorf("it reads %v, want %v", got, test.want)
+			}
+		})
+	}
+}
+
 func copyOf(t testing.TB, dir string) fstest.MapFS {
 	t.Helper()
 	files := fstest.MapFS{}

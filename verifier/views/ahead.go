@@ -33,7 +33,13 @@ func foresee(r *trace.Reader, h *history, mark func(*trace.Change)) ([]ending, e
 		return nil, err
 	}
 	f := foresight{history: h, mark: mark, ends: ends, homes: map[string]string{}, attached: map[string]uint64{}}
-	selection := foresightSelection()
+	selection := trace.Selection{}
+	if h.needs.clock {
+		selection.Fields = creations()
+	}
+	if h.needs.lives {
+		selection = foresightSelection()
+	}
 	if mark != nil {
 		selection.Types = append(selection.Types, trace.Mark)
 	}
@@ -56,8 +62,7 @@ func foresee(r *trace.Reader, h *history, mark func(*trace.Change)) ([]ending, e
 // foresightSelection is what the first reading reads: of all that the second one
 // may read, when it was created.
 func foresightSelection() trace.Selection {
-	created := []string{"metadata", "creationTimestamp"}
-	fields := []trace.Fields{
+	fields := append(creations(), []trace.Fields{
 		{Resource: "nodes", Paths: [][]string{
 			{"spec", "unschedulable"},
 			{"status", "conditions", "*", "type"}, {"status", "conditions", "*", "status"},
@@ -70,15 +75,21 @@ func foresightSelection() trace.Selection {
 		{Resource: "events", Paths: [][]string{{"involvedObject", "namespace"}}},
 		{Group: "events.k8s.io", Resource: "events", Paths: [][]string{{"regarding", "namespace"}}},
 		{Group: "snapshot.storage.k8s.io", Resource: "volumesnapshotclasses", Paths: [][]string{{"driver"}}},
-	}
-	for _, f := range needsOf(Names()).selection().Fields {
+	}...)
+	return trace.Selection{Fields: fields, Types: []trace.Type{trace.Stream, usageSample, logLine}}
+}
+
+// creations are the stamps of all objects that may be told of.
+func creations() (fields []trace.Fields) {
+	created := []string{"metadata", "creationTimestamp"}
+	for _, f := range needsOf(All(Names())).selection().Fields {
 		if slices.ContainsFunc(f.Paths, func(p []string) bool {
 			return len(p) <= len(created) && slices.Equal(p, created[:len(p)])
 		}) {
 			fields = append(fields, trace.Fields{Group: f.Group, Resource: f.Resource, Paths: [][]string{created}})
 		}
 	}
-	return trace.Selection{Fields: fields, Types: []trace.Type{trace.Stream, usageSample, logLine}}
+	return fields
 }
 
 // extend notes that an event is about a namespace.

@@ -143,18 +143,14 @@ func clusterFields() []trace.Fields {
 		of(0, []string{"metadata", "creationTimestamp"}, []string{"metadata", "deletionTimestamp"}),
 		of(topicSpec, []string{"metadata", "generation"}, []string{"spec"}),
 		of(topicSizing, []string{"status", "storageSizing"}),
-		of(topicHealth, healthFields()...),
 	}
 }
 
-// observe folds one event of the Cluster.
-func (c *cluster) observe(m moment, s trace.State, start time.Time, topics trace.Topic) {
+// observe folds one event of the Cluster; lives says whether to heed its health.
+func (c *cluster) observe(m moment, s trace.State, start time.Time, topics trace.Topic, lives bool) {
 	generation, _ := s.At("metadata", "generation").Int()
 	if n := len(c.gen); n == 0 || c.gen[n-1].generation != generation {
 		c.gen = append(c.gen, generationPoint{m, generation})
-	}
-	if topics&(topicSpec|topicHealth) != 0 {
-		c.observeHealth(m, s)
 	}
 	if len(c.groups) != c.blocksOf || topics&topicSpec != 0 {
 		c.observeSpec(m, generation, s)
@@ -169,6 +165,12 @@ func (c *cluster) observe(m moment, s trace.State, start time.Time, topics trace
 		if n := len(c.sync); n == 0 || c.sync[n-1].synchronous != synchronous {
 			c.sync = append(c.sync, syncPoint{m, synchronous})
 		}
+	}
+	if !lives {
+		return
+	}
+	if topics&(topicSpec|topicHealth) != 0 {
+		c.observeHealth(m, s)
 	}
 	now := &c.health[len(c.health)-1]
 	if n := len(c.primary); n == 0 || c.primary[n-1].current != now.Current || c.primary[n-1].target != now.Target {

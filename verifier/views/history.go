@@ -362,7 +362,7 @@ func (h *history) observeCluster(c *trace.Change) {
 		k.left = earliest(k.left, momentOf(c))
 	}
 	if c.Type != trace.Deleted {
-		k.observe(momentOf(c), c.State, h.start, c.Topics)
+		k.observe(momentOf(c), c.State, h.start, c.Topics, h.needs.lives)
 	}
 }
 
@@ -526,7 +526,11 @@ func (h *history) observePod(c *trace.Change) {
 		}
 		h.podOf[c.Object] = p
 	}
-	if p != nil && c.Topics&topicPod != 0 {
+	switch {
+	case p == nil:
+	case c.Type == trace.Deleted && !h.needs.lives:
+		p.gone = momentOf(c)
+	case c.Topics&topicPod != 0 && h.needs.lives:
 		h.updatePod(p, c)
 	}
 }

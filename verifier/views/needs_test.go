@@ -1,12 +1,14 @@
 package views_test
 
 import (
+	"maps"
 	"path/filepath"
 	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/hindsight-project/hindsight/recorder/trace"
 	"github.com/hindsight-project/hindsight/recorder/watchlog/watchlogtest"
 	"github.com/hindsight-project/hindsight/verifier/views"
 )
@@ -44,7 +46,45 @@ func TestAViewAloneTellsWhatItTellsAmongAll(t *testing.T) {
 						t.Errorf("%s %s: -among all +alone:\n%s", view, among[i].Entity, diff)
 					}
 				}
+				for _, field := range fieldsOf(among) {
+					compareField(t, r, among, view, field)
+				}
 			}
 		})
+	}
+}
+
+// fieldsOf are the outer fields of documents, without those of the views that are told
+// of whole or not at all.
+func fieldsOf(documents []views.Document) []string {
+	if len(documents) == 0 || documents[0].View != "storage" {
+		return nil
+	}
+	return slices.Sorted(maps.Keys(documents[0].Value()))
+}
+
+// compareField compares one field of documents with what it is when no other is wanted.
+func compareField(t *testing.T, r *trace.Reader, among []views.Document, view, field string) {
+	t.Helper()
+	p, err := views.Follow(r, views.Want{view: {field}}, views.Listener{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var alone []views.Document
+	for part := range p.Parts() {
+		made, err := p.Part(part)
+		if err != nil {
+			t.Fatal(err)
+		}
+		alone = append(alone, made...)
+	}
+	if len(alone) != len(among) {
+		t.Fatalf("%s.%s: %d documents, want %d", view, field, len(alone), len(among))
+	}
+	for _, want := range among {
+		i := slices.IndexFunc(alone, func(d views.Document) bool { return d.Entity == want.Entity })
+		if diff := cmp.Diff(want.Value()[field], alone[i].Value()[field]); diff != "" {
+			t.Errorf("%s.%s %s: -among all +alone:\n%s", view, field, want.Entity, diff)
+		}
 	}
 }

@@ -52,7 +52,11 @@ func (h *history) outlineOf(k *cluster) *outline {
 // read folds the trace and tells of the clusters that are over on the way.
 func (p *Projection) read(r *trace.Reader, listener Listener) error {
 	h := p.history
-	endings, err := foresee(r, h, listener.Mark)
+	before, along := listener.Mark, func(*trace.Change) {}
+	if !h.needs.lives && before != nil { // one reading of the marks is enough
+		before, along = nil, before
+	}
+	endings, err := foresee(r, h, before)
 	if err != nil {
 		return err
 	}
@@ -68,6 +72,9 @@ func (p *Projection) read(r *trace.Reader, listener Listener) error {
 			if due, err = p.tell(due, listener.Part); err != nil {
 				return err
 			}
+		}
+		if c.Type == trace.Mark {
+			along(c)
 		}
 		return h.observe(c)
 	})

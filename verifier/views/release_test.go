@@ -43,7 +43,7 @@ func TestWhatIsToldWhileTheTraceIsReadIsWhatIsToldOfAllOfIt(t *testing.T) {
 	r := longTrace(t, 7000)
 	var followed []views.Document
 	early := 0
-	p, err := views.Follow(r, views.Names(), views.Listener{
+	p, err := views.Follow(r, views.All(views.Names()), views.Listener{
 		Part: func(p *views.Projection, part int, made []views.Document) error {
 			early++
 			followed = append(followed, made...)

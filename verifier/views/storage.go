@@ -256,7 +256,9 @@ func (g volumeGroup) storage() storageDocument {
 		Pods:        []podLife{},
 		Disruptions: []disruption{},
 	}
-	d.Disruptions = append(d.Disruptions, g.history.disruptionsOf(g.cluster)...)
+	if g.history.needs.lives {
+		d.Disruptions = append(d.Disruptions, g.history.disruptionsOf(g.cluster)...)
+	}
 	d.Gaps = g.history.gapsOf(g.cluster, g.until)
 	for _, v := range g.volumes {
 		d.Volumes = append(d.Volumes, v.life())

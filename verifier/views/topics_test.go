@@ -52,7 +52,7 @@ func TestTopicsChangeNothingOfWhatIsTold(t *testing.T) {
 // the versions that did not touch each topic.
 func readWhole(t *testing.T, r *trace.Reader, saved map[trace.Topic]int) []Document {
 	t.Helper()
-	all := needsOf(Names())
+	all := needsOf(All(Names()))
 	p := &Projection{history: newHistory(r, all), want: Names()}
 	if _, err := foresee(r, p.history, nil); err != nil {
 		t.Fatal(err)

@@ -70,19 +70,36 @@ func Schema(view string) ([]byte, bool) {
 // not be there together.
 type Projection struct {
 	history *history
-	want    []string
+	want    []string // views, sorted
+	partly  bool
 
 	lock     sync.Mutex
 	released []int // parts that may be let go
 }
 
+// Want names the views that are wanted, and the outer fields of their documents that
+// are read. What the other fields have is undefined. An empty list stands for all.
+type Want map[string][]string
+
+// All wants all that some views have.
+func All(views []string) Want {
+	want := Want{}
+	for _, view := range views {
+		want[view] = nil
+	}
+	return want
+}
+
 // Read reads the trace. It fails when a wanted view is unknown or the trace cannot
 // be read.
-func Read(r *trace.Reader, want []string) (*Projection, error) { return Follow(r, want, Listener{}) }
+func Read(r *trace.Reader, want []string) (*Projection, error) {
+	return Follow(r, All(want), Listener{})
+}
 
 // Listener is told of a trace while it is read. Each of its functions may be nil.
 type Listener struct {
-	// Mark is called with every mark, before the first part is told of.
+	// Mark is called with every mark, in order. When all of a view is wanted, that is
+	// before the first part is told of.
 	Mark func(c *trace.Change)
 	// Part is called for a part as soon as nothing more can be learned of it, for one
 	// after the other, with the projection as it is so far.
@@ -91,20 +108,24 @@ type Listener struct {
 
 // Follow is Read that tells a listener of marks and parts. The parts that are
 // released are let go.
-func Follow(r *trace.Reader, want []string, listener Listener) (*Projection, error) {
-	for _, view := range want {
+func Follow(r *trace.Reader, want Want, listener Listener) (*Projection, error) {
+	views := slices.Sorted(maps.Keys(want))
+	for _, view := range views {
 		if !slices.Contains(Names(), view) {
 			return nil, fmt.Errorf("there is no view %q (there are: %s)", view, strings.Join(Names(), ", "))
 		}
 	}
 	p := &Projection{
-		history: newHistory(r, needsOf(want)), want: slices.Compact(slices.Sorted(slices.Values(want))),
+		history: newHistory(r, needsOf(want)), want: views, partly: needsOf(want) != needsOf(All(views)),
 	}
 	if err := p.read(r, listener); err != nil {
 		return nil, fmt.Errorf("project the trace: %w", err)
 	}
 	return p, nil
 }
+
+// Partly reports whether something was left out that is not read.
+func (p *Projection) Partly() bool { return p.partly }
 
 // Release lets go of a part that the listener was told of: it cannot be made again.
 func (p *Projection) Release(part int) {
