@@ -1,7 +1,9 @@
 package trace
 
-// unpacked is a block with its events decoded. Those of version 1 are decoded when
-// they are played.
+import "slices"
+
+// unpacked is a block with those of its events decoded that are selected. Those of
+// version 1 are decoded when they are played.
 type unpacked struct {
 	block   *block // nil: it could not be fetched
 	records []record
@@ -10,7 +12,7 @@ type unpacked struct {
 }
 
 // unpack decodes a block of version 2.
-func (u *unpacked) unpack(p *replay, b *block) {
+func (u *unpacked) unpack(p *replay, b *block, selects func(*record) bool) {
 	if b.version == 1 {
 		return
 	}
@@ -19,14 +21,19 @@ func (u *unpacked) unpack(p *replay, b *block) {
 	if u.err = err; err != nil {
 		return
 	}
-	r := record{}
 	for range b.count {
+		n := len(u.records)
+		u.records = slices.Grow(u.records, 1)[:n+1]
+		r := &u.records[n]
 		r.at = len(u.ops)
-		if _, u.err = in.next(&r, u.ops); u.err != nil {
+		if _, u.err = in.next(r, u.ops); u.err != nil {
+			u.records = u.records[:n]
 			return
 		}
-		u.ops = r.ops
-		u.records = append(u.records, r)
+		u.ops, r.ops = r.ops, r.ops[r.at:]
+		if !selects(r) {
+			u.records = u.records[:n]
+		}
 	}
 }
 
@@ -65,7 +72,7 @@ type ahead struct {
 	done  chan struct{}
 }
 
-func (r *Reader) unpackAhead(blocks []blockRef, mask []bool) *ahead {
+func (s *scan) unpackAhead(blocks []blockRef) *ahead {
 	const kept = 2 // one is played, one is unpacked
 	a := &ahead{
 		ready: make(chan *unpacked, kept), free: make(chan *unpacked, kept),
@@ -74,16 +81,16 @@ func (r *Reader) unpackAhead(blocks []blockRef, mask []bool) *ahead {
 	for range kept {
 		a.free <- &unpacked{}
 	}
-	p := r.newReplay()
-	p.mask = mask
+	p := s.newReplay()
+	p.mask = s.mask
 	go func() {
 		defer close(a.done)
 		for _, ref := range blocks {
 			select {
 			case u := <-a.free:
 				u.records, u.ops = u.records[:0], u.ops[:0]
-				if u.block, u.err = r.fetch(ref.bucket, key64(ref.first)); u.err == nil {
-					u.unpack(p, u.block)
+				if u.block, u.err = s.fetch(ref.bucket, key64(ref.first)); u.err == nil {
+					u.unpack(p, u.block, s.selects)
 				}
 				a.ready <- u
 			case <-a.quit:

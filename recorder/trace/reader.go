@@ -397,9 +397,13 @@ func (r *Reader) event(rec *record) (Event, error) {
 func (r *Reader) root(typ Type, resource Resource) (uint32, error) {
 	root, ok := r.ranks.under(0, string(rootKey(typ, resource)))
 	if !ok {
-		return 0, fmt.Errorf("%w: no paths are known for %s events of %q", ErrFormat, typ, resource)
+		return 0, unknownPaths(typ, resource)
 	}
 	return root, nil
+}
+
+func unknownPaths(typ Type, resource Resource) error {
+	return fmt.Errorf("%w: no paths are known for %s events of %q", ErrFormat, typ, resource)
 }
 
 func (r *Reader) versionOf(root uint32, leaves []leaf) (rv string, generation int64) {

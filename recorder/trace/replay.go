@@ -103,16 +103,20 @@ func (p *replay) deliver(r *record, wanted bool, visit func(*record) error) erro
 	if !wanted {
 		return nil
 	}
+	var before []leaf
 	if r.fresh {
 		r.leaves = make([]leaf, len(r.ops))
 		for i := range r.ops {
 			r.leaves[i] = leaf{r.ops[i].path, r.ops[i].new}
 		}
 	} else {
-		r.leaves = patch(p.live[r.object], r.ops)
+		before = p.live[r.object]
+		r.leaves = patch(before, r.ops)
 	}
 	if r.typ.IsObject() {
-		p.live[r.object] = r.leaves
+		if len(before) == 0 || len(before) != len(r.leaves) || &before[0] != &r.leaves[0] { // else it is in place
+			p.live[r.object] = r.leaves
+		}
 		if p.stamp != nil {
 			p.stamp(r)
 		}

@@ -54,15 +54,15 @@ type Change struct {
 func (r *Reader) Scan(sel Selection, visit func(*Change) error) error {
 	s := &scan{
 		Reader: r, visit: visit, replay: r.newReplay(), mask: r.mask(sel), topics: r.topics(sel),
-		roots: make([]uint32, len(r.objects.kinds)), others: map[Type]uint32{}, objects: map[uint32]*Object{},
-		last: make([]uint32, r.objects.count()), ranks: r.ranks.remembering(),
+		objects: map[uint32]*Object{}, last: make([]uint32, r.objects.count()), ranks: r.ranks.remembering(),
 	}
 	s.replay.mask = s.mask
+	s.findRoots()
 	blocks, err := s.touched()
 	if err != nil {
 		return err
 	}
-	ahead := r.unpackAhead(blocks, s.mask)
+	ahead := s.unpackAhead(blocks)
 	defer ahead.stop()
 	for i := range blocks {
 		u := <-ahead.ready
@@ -111,7 +111,7 @@ type scan struct {
 	replay  *replay
 	mask    []bool             // by path id
 	topics  []Topic            // by rank
-	roots   []uint32           // ranks of the roots of objects, by their kind; 0: not asked for yet
+	roots   []uint32           // ranks of the roots of objects, by their kind; 0: none
 	others  map[Type]uint32    // of other events
 	objects map[uint32]*Object // those that come again
 	last    []uint32           // by object id: the last of the blocks that are read with changes of it
@@ -172,21 +172,32 @@ func (r *Reader) topics(sel Selection) []Topic {
 	return topics
 }
 
-// rootOf returns the rank of the root of the paths of an event.
-func (s *scan) rootOf(rec *record) (root uint32, err error) {
-	if !rec.typ.IsObject() {
-		root, known := s.others[rec.typ]
-		if !known {
-			root, err = s.root(rec.typ, Resource{})
-			s.others[rec.typ] = root
+// findRoots finds the roots of the paths of all kinds of events that there are.
+func (s *scan) findRoots() {
+	s.roots, s.others = make([]uint32, len(s.Reader.objects.kinds)), map[Type]uint32{}
+	for kind, o := range s.Reader.objects.kinds {
+		s.roots[kind], _ = s.ranks.under(0, string(rootKey(Added, o.Resource)))
+	}
+	for _, root := range s.dict.roots() {
+		at := s.ranks.rank[root]
+		if name, ok := strings.CutPrefix(s.ranks.step[at].key, string(rootKey("", Resource{}))); ok {
+			s.others[Type(name)] = at
 		}
-		return root, err
 	}
-	kind := s.Reader.objects.entries[rec.object].kind
-	if s.roots[kind] == 0 {
-		s.roots[kind], err = s.root(rec.typ, s.Reader.objects.kinds[kind].Resource)
+}
+
+// rootOf returns the rank of the root of the paths of an event, 0 when none is known.
+func (s *scan) rootOf(rec *record) uint32 {
+	if rec.typ.IsObject() {
+		return s.roots[s.Reader.objects.entries[rec.object].kind]
 	}
-	return s.roots[kind], err
+	return s.others[rec.typ]
+}
+
+// selects reports whether an event is to be delivered, or may not be one.
+func (s *scan) selects(rec *record) bool {
+	root := s.rootOf(rec)
+	return root == 0 || s.mask[s.ranks.id[root]] && (len(rec.ops) > 0 || rec.fresh || rec.typ == Deleted)
 }
 
 // object returns the object of an event. What it keeps does not keep the catalog.
@@ -202,12 +213,12 @@ func (s *scan) object(rec *record) *Object {
 }
 
 func (s *scan) deliver(rec *record) error {
-	root, err := s.rootOf(rec)
-	if err != nil {
-		return err
-	}
-	if !s.mask[s.ranks.id[root]] || len(rec.ops) == 0 && !rec.fresh && rec.typ != Deleted {
+	if !s.selects(rec) {
 		return nil
+	}
+	root := s.rootOf(rec)
+	if root == 0 {
+		return unknownPaths(rec.typ, s.Reader.objects.object(rec.object).Resource)
 	}
 	changed := EveryTopic
 	if rec.typ == Modified && !rec.fresh {

@@ -70,6 +70,7 @@ type events struct {
 	index  []cursor
 	unit   int64
 	recent recentObjects
+	time   int64 // of the last event
 	wall   int64 // of the last event that had one
 	at     int   // index of the next event
 }
@@ -118,12 +119,12 @@ func (ev *events) next(r *record) (*shape, error) {
 	}
 	s := ev.shapes[n]
 	if ev.at == 0 {
-		r.time = ev.block.from
+		ev.time = ev.block.from
 	}
 	r.seq = ev.block.first + uint64(ev.at)
 	ev.at++
-	r.time += x[colTime].varint() * ev.unit
-	r.typ, r.source, r.notBefore, r.wall = s.typ, s.source, r.time, 0
+	ev.time += x[colTime].varint() * ev.unit
+	r.time, r.notBefore, r.wall, r.typ, r.source = ev.time, ev.time, 0, s.typ, s.source
 	r.inferred, r.fresh = s.flags&flagInferred != 0, s.flags&flagFresh != 0
 	if s.flags&flagNotBefore != 0 {
 		r.notBefore -= x[colNotBefore].varint()

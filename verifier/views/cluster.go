@@ -146,8 +146,8 @@ func clusterFields() []trace.Fields {
 	}
 }
 
-// observe folds one event of the Cluster; lives says whether to heed its health.
-func (c *cluster) observe(m moment, s trace.State, start time.Time, topics trace.Topic, lives bool) {
+// observe folds one event of the Cluster.
+func (c *cluster) observe(m moment, s trace.State, start time.Time, topics trace.Topic, needs needs) {
 	generation, _ := s.At("metadata", "generation").Int()
 	if n := len(c.gen); n == 0 || c.gen[n-1].generation != generation {
 		c.gen = append(c.gen, generationPoint{m, generation})
@@ -157,7 +157,7 @@ func (c *cluster) observe(m moment, s trace.State, start time.Time, topics trace
 		c.blocksOf = len(c.groups)
 	}
 	if len(c.groups) != c.sizingsOf || topics&topicSizing != 0 {
-		c.observeSizing(m, s.At("status", "storageSizing"), start)
+		c.observeSizing(m, s.At("status", "storageSizing"), start, needs.rewrites)
 		c.sizingsOf = len(c.groups)
 	}
 	if topics&topicSpec != 0 {
@@ -166,7 +166,7 @@ func (c *cluster) observe(m moment, s trace.State, start time.Time, topics trace
 			c.sync = append(c.sync, syncPoint{m, synchronous})
 		}
 	}
-	if !lives {
+	if !needs.lives {
 		return
 	}
 	if topics&(topicSpec|topicHealth) != 0 {
@@ -262,7 +262,7 @@ func parseBlock(s trace.State, instances int64) block {
 	return b
 }
 
-func (c *cluster) observeSizing(m moment, s trace.State, start time.Time) {
+func (c *cluster) observeSizing(m moment, s trace.State, start time.Time, rewrites bool) {
 	found := map[groupKey]trace.State{}
 	if v := s.At("data"); v.Len() > 0 {
 		found[groupKey{role: roleData}] = v
@@ -279,7 +279,10 @@ func (c *cluster) observeSizing(m moment, s trace.State, start time.Time) {
 	for key, g := range c.groups {
 		p := parseSizing(found[key], start)
 		p.moment = m
-		text := string(found[key].JSON())
+		text := ""
+		if rewrites {
+			text = string(found[key].JSON())
+		}
 		if n := len(g.sizings); n == 0 || !g.sizings[n-1].equal(p) {
 			g.sizings = append(g.sizings, p)
 		} else if text != g.text {

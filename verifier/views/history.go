@@ -13,6 +13,7 @@ import (
 // folded in one scan of the trace.
 type history struct {
 	needs    needs
+	unread   []int     // fields of a storageDocument that nobody reads
 	start    time.Time // of the trace's clock
 	end      moment    // the last event: the watermark
 	ahead    *int64    // ns by which the recorder's clock is ahead of the API's, at most; nil: unknown
@@ -362,7 +363,7 @@ func (h *history) observeCluster(c *trace.Change) {
 		k.left = earliest(k.left, momentOf(c))
 	}
 	if c.Type != trace.Deleted {
-		k.observe(momentOf(c), c.State, h.start, c.Topics, h.needs.lives)
+		k.observe(momentOf(c), c.State, h.start, c.Topics, h.needs)
 	}
 }
 
@@ -458,20 +459,22 @@ func (h *history) observeVolume(c *trace.Change) {
 // observe folds one version of the claim.
 func (v *volume) observe(c *trace.Change) {
 	s := c.State
-	request := textOf(s.At("spec", "resources", "requests", "storage"))
+	spec, status := s.At("spec"), s.At("status")
+	request := textOf(spec.At("resources", "requests", "storage"))
 	p := volumePoint{
 		moment:   momentOf(c),
 		request:  quantity(request),
 		text:     request,
-		capacity: quantity(textOf(s.At("status", "capacity", "storage"))),
-		resizing: isResizing(s),
+		capacity: quantity(textOf(status.At("capacity", "storage"))),
+		resizing: isResizing(status),
 		status:   s.At("metadata", "annotations", "cnpg.io/pvcStatus").String(),
 		inferred: c.Inferred,
 	}
-	v.volumeName = s.At("spec", "volumeName").String()
-	v.class = s.At("spec", "storageClassName").String()
-	v.restored = s.At("spec", "dataSource").Len() > 0 || s.At("spec", "dataSourceRef").Len() > 0
-	if source := s.At("spec", "dataSource"); source.At("kind").String() == "VolumeSnapshot" {
+	v.volumeName = spec.At("volumeName").String()
+	v.class = spec.At("storageClassName").String()
+	source := spec.At("dataSource")
+	v.restored = source.Len() > 0 || spec.At("dataSourceRef").Len() > 0
+	if source.At("kind").String() == "VolumeSnapshot" {
 		v.source = source.At("name").String()
 	}
 	v.failing = appendNode(v.failing, p.moment, isFailing(s))
@@ -484,13 +487,13 @@ func (p volumePoint) differs(o volumePoint) bool {
 	return p.text != o.text || p.capacity != o.capacity || p.resizing != o.resizing || p.status != o.status
 }
 
-// isResizing reports whether the claim shows an expansion: by a condition about
-// resizing, or by an allocated-resource status of its storage.
-func isResizing(s trace.State) bool {
-	if s.At("status", "allocatedResourceStatuses", "storage").Exists() {
+// isResizing reports whether the status of a claim shows an expansion: by a condition
+// about resizing, or by an allocated-resource status of its storage.
+func isResizing(status trace.State) bool {
+	if status.At("allocatedResourceStatuses", "storage").Exists() {
 		return true
 	}
-	for _, condition := range s.At("status", "conditions").Each() {
+	for _, condition := range status.At("conditions").Each() {
 		kind := condition.At("type").String()
 		if strings.Contains(kind, "Resiz") && condition.At("status").String() != "False" {
 			return true

@@ -13,6 +13,7 @@ type needs struct {
 	lives       bool // of pods and nodes, and what Clusters say of their health
 	clock       bool // the operator's, beside the recorder's
 	touches     bool // writes that change nothing of a claim
+	rewrites    bool // of a volume status, that change nothing that is told of
 	attachments bool // VolumeAttachments
 	backups     bool // and VolumeSnapshots
 	episodes    bool
@@ -45,6 +46,7 @@ func needsOf(want Want) needs {
 		backups:     any("backup", "episode", "wait"),
 		episodes:    any("episode"),
 		run:         any("run"),
+		rewrites:    any("pressure"),
 		sentinels:   any("cluster", "episode", "set"),
 		signals:     any("backup", "cluster", "episode", "wait"),
 		suite:       any("suite"),

@@ -3,6 +3,7 @@ package views
 import (
 	"cmp"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -145,7 +146,28 @@ type gap struct {
 
 // storageDocuments makes one document per volume group.
 func storageDocuments(h *history, k *cluster) ([]Document, error) {
-	return documentsOf("storage", h.groupsOf(k), func(g volumeGroup) (string, any) { return g.entity(), g.timeline })
+	return documentsOf("storage", h.groupsOf(k), func(g volumeGroup) (string, any) {
+		g.timeline.clear(h.unread)
+		return g.entity(), g.timeline
+	})
+}
+
+// clear empties fields, by their index.
+func (d *storageDocument) clear(fields []int) {
+	of := reflect.ValueOf(d).Elem()
+	for _, i := range fields {
+		of.Field(i).SetZero()
+	}
+}
+
+// unreadOf returns the fields of a document that are not among those that are read.
+func unreadOf(reads []string) (fields []int) {
+	for field := range reflect.TypeFor[storageDocument]().Fields() {
+		if !field.Anonymous && !slices.Contains(reads, field.Tag.Get("json")) {
+			fields = append(fields, field.Index...)
+		}
+	}
+	return fields
 }
 
 // volumeGroup is one volume group of one cluster with all that concerns it.

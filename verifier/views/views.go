@@ -118,6 +118,9 @@ func Follow(r *trace.Reader, want Want, listener Listener) (*Projection, error) 
 	p := &Projection{
 		history: newHistory(r, needsOf(want)), want: views, partly: needsOf(want) != needsOf(All(views)),
 	}
+	if p.partly {
+		p.history.unread = unreadOf(want["storage"])
+	}
 	if err := p.read(r, listener); err != nil {
 		return nil, fmt.Errorf("project the trace: %w", err)
 	}
