@@ -55,10 +55,10 @@
 //
 // The bytes of an object are those that the API server sent; only its identity
 // is decoded, and what is as in its last version is not read again: it is compared.
-// An event is a line, unless its brackets say otherwise. While many come, they are
-// read every two milliseconds. Items of a list get the
-// apiVersion and kind that the server leaves out there. Of bookmarks only the
-// resourceVersion is kept: they say nothing else.
+// An event is a line, unless its brackets say otherwise. While many come over HTTP/2,
+// they are read every two milliseconds. Items of a list get the apiVersion and kind
+// that the server leaves out there. Of bookmarks only the resourceVersion is kept:
+// they say nothing else.
 //
 // # Heartbeats
 //

@@ -7,8 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"strings"
-	"time"
 
 	jsonv2 "github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -33,6 +33,7 @@ type Client struct {
 // limit of config holds for lists and for opening watches.
 func NewClient(config *rest.Config) (*Client, error) {
 	c := rest.CopyConfig(config)
+	c.Wrap(func(t http.RoundTripper) http.RoundTripper { return inBursts{t} })
 	c.AcceptContentTypes = runtime.ContentTypeJSON
 	c.ContentType = runtime.ContentTypeJSON
 	scheme := runtime.NewScheme()
@@ -179,11 +180,6 @@ const (
 	largeBuffer = 256 << 10
 )
 
-// readPause is how long a watch that has just been read is left alone. Each read is
-// answered, so that the server may send more, and wakes a chain of goroutines: while
-// a backlog comes, one for many events costs all of them less than one for each.
-const readPause = 2 * time.Millisecond
-
 // maxKnown bounds the bytes of objects with which those that follow are compared.
 // Most of them a stream has anyway.
 const maxKnown = 8 << 20
@@ -192,9 +188,8 @@ const maxKnown = 8 << 20
 type frames struct {
 	body   io.ReadCloser
 	buf    []byte
-	rest   []byte    // of buf: what has been read and not taken
-	read   time.Time // last
-	filled bool      // the last read took all that there was room for
+	rest   []byte // of buf: what has been read and not taken
+	filled bool   // the last read took all that there was room for
 	known  lexer.Known[string]
 }
 
@@ -328,11 +323,7 @@ func (f *frames) fill() error {
 		f.buf = make([]byte, max(firstBuffer, 2*size))
 	}
 	f.rest = f.buf[:copy(f.buf, f.rest)]
-	if time.Since(f.read) < readPause {
-		time.Sleep(readPause)
-	}
 	n, err := f.body.Read(f.buf[len(f.rest):])
-	f.read = time.Now()
 	f.rest = f.buf[:len(f.rest)+n]
 	f.filled = len(f.rest) == len(f.buf)
 	if n > 0 {
