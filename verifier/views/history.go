@@ -133,9 +133,12 @@ const (
 	labelRole       = "cnpg.io/pvcRole"
 	labelTablespace = "cnpg.io/tablespaceName"
 	labelPodRole    = "cnpg.io/podRole"
-	labelApp        = "app.kubernetes.io/name"
-	operatorApp     = "cloudnative-pg"
-	leaseSuffix     = ".cnpg.io"
+
+	annotationStatus = "cnpg.io/pvcStatus" // of a claim
+
+	labelApp    = "app.kubernetes.io/name"
+	operatorApp = "cloudnative-pg"
+	leaseSuffix = ".cnpg.io"
 )
 
 // What changes of objects are about, where that saves reading the rest.
@@ -467,7 +470,7 @@ func (v *volume) observe(c *trace.Change) {
 		text:     request,
 		capacity: quantity(textOf(status.At("capacity", "storage"))),
 		resizing: isResizing(status),
-		status:   s.At("metadata", "annotations", "cnpg.io/pvcStatus").String(),
+		status:   s.At("metadata", "annotations", annotationStatus).String(),
 		inferred: c.Inferred,
 	}
 	v.volumeName = spec.At("volumeName").String()

@@ -67,7 +67,11 @@ func jsonNames(of reflect.Type) (names []string) {
 func (n needs) selection() trace.Selection {
 	selection := trace.Selection{
 		Fields: append(clusterFields(),
-			trace.Fields{Resource: "persistentvolumeclaims", Paths: bodyPaths(), Topic: topicBody},
+			trace.Fields{Resource: "persistentvolumeclaims", Topic: topicBody, Paths: [][]string{
+				{"metadata", "annotations", annotationStatus}, {"metadata", "creationTimestamp"},
+				{"metadata", "deletionTimestamp"}, {"metadata", "labels"}, {"metadata", "ownerReferences"},
+				{"spec"}, {"status", "allocatedResourceStatuses"}, {"status", "capacity"}, {"status", "conditions"},
+			}},
 			trace.Fields{Resource: "pods", Paths: [][]string{
 				{"metadata", "labels"}, {"metadata", "creationTimestamp"}, {"metadata", "ownerReferences"},
 			}}),
@@ -87,7 +91,10 @@ func (n needs) selection() trace.Selection {
 				{"status", "containerStatuses", "*", "restartCount"},
 			}},
 		}, nil},
-		{n.touches, []trace.Fields{{Resource: "persistentvolumeclaims", Paths: [][]string{{"metadata"}}}}, nil},
+		{n.touches, []trace.Fields{
+			{Resource: "persistentvolumeclaims", Paths: [][]string{{"metadata"}}},
+			{Resource: "persistentvolumeclaims", Paths: bodyPaths(), Topic: topicBody},
+		}, nil},
 		{n.attachments, []trace.Fields{
 			{Group: "storage.k8s.io", Resource: "volumeattachments", Paths: [][]string{
 				{"metadata", "deletionTimestamp"}, {"spec", "source"}, {"spec", "nodeName"}, {"status", "attached"},
