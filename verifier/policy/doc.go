@@ -119,8 +119,10 @@
 // # Evaluation
 //
 // OPA parses, checks, compiles and plans each policy; package machine runs the plan.
-// What was compiled of a set that was checked can be kept in a directory
-// ([Options.Cache]): compiling takes longer than judging a short trace.
+// What was compiled of a set without problems can be kept in a directory
+// ([Options.Cache]): compiling takes longer than judging a short trace. Which outer
+// fields of a document a policy reads is known then ([Set.Reads]); who hands on the
+// whole input, or computes the name of a field, reads all of them.
 //
 // [Set.Evaluate] asks each policy for its four sets once per document; with
 // [Set.Begin] the documents come part by part. Built-in errors are errors, not

@@ -34,7 +34,9 @@
 //
 // [Read] folds the trace into change points, about 160 bytes for each event that
 // matters; what it does not read is skipped undecoded, and of a change only the
-// part is read again that it is about (trace.Topic). Documents are made from that,
+// part is read again that it is about (trace.Topic). Of the view storage, who reads
+// no more than specs, sizes and claims can say so ([Want]): then the lives of Pods and
+// the health of Clusters are not read either. Documents are made from that,
 // one life of a Cluster at a time ([Projection.Part]), on any number of goroutines,
 // and may be let go: they can be made again.
 //
@@ -42,8 +44,8 @@
 // it when it is released, so that the memory is that of the clusters which live at
 // the same time, and a few lines of each for the documents about the whole trace.
 // It knows that nothing more will come because the trace is read twice: the first
-// time for what all clusters share (nodes, leases, outages, the clocks) and for the
-// last event of each namespace. A Cluster is kept to the end of the trace where it
+// time for what all clusters share (nodes, leases, outages, the clocks), and where each
+// namespace ends is told by the heads of the blocks. A Cluster is kept to the end of the trace where it
 // was not deleted, where its namespace has Backups or other Clusters that are kept,
 // and where a restart of the operator met it that later events may explain.
 //

@@ -133,12 +133,11 @@ const (
 	labelRole       = "cnpg.io/pvcRole"
 	labelTablespace = "cnpg.io/tablespaceName"
 	labelPodRole    = "cnpg.io/podRole"
+	labelApp        = "app.kubernetes.io/name"
+	operatorApp     = "cloudnative-pg"
+	leaseSuffix     = ".cnpg.io"
 
 	annotationStatus = "cnpg.io/pvcStatus" // of a claim
-
-	labelApp    = "app.kubernetes.io/name"
-	operatorApp = "cloudnative-pg"
-	leaseSuffix = ".cnpg.io"
 )
 
 // What changes of objects are about, where that saves reading the rest.
