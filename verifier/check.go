@@ -215,6 +215,10 @@ type audience struct {
 	mark  func(*trace.Change)
 }
 
+// waiting is how many parts for each processor may wait until they are judged, while the
+// trace is read on.
+const waiting = 8
+
 // judge asks the policies about the documents, one part of the trace at a time on
 // each processor, beginning while the trace is read. The audience is shown each part.
 // A part with findings is kept, so that they can be explained.
@@ -225,7 +229,7 @@ func judge(
 	maps.Copy(want, views.All(also.views))
 	judging, documents := set.Begin(), newArchive(r, want)
 	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(runtime.GOMAXPROCS(0))
+	group.SetLimit(waiting * runtime.GOMAXPROCS(0))
 	ask := func(part int, made []views.Document) (found bool, err error) {
 		documents.enter(part, made)
 		if also.show != nil {
