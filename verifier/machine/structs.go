@@ -65,6 +65,9 @@ func newEncoder(t reflect.Type) (encoder, error) {
 }
 
 func sliceEncoder(t reflect.Type) (encoder, error) {
+	if t.Elem().Kind() == reflect.Struct {
+		return structsEncoder(t.Elem())
+	}
 	element, err := encoderOf(t.Elem())
 	if err != nil {
 		return nil, err
@@ -87,21 +90,47 @@ type field struct {
 }
 
 func structEncoder(t reflect.Type) (encoder, error) {
+	shape, members, err := layoutOf(t)
+	return func(v reflect.Value) Value {
+		vals := make([]Value, len(shape.keys))
+		fill(members, v, vals)
+		return shape.Object(vals)
+	}, err
+}
+
+// structsEncoder is the encoder of lists of a struct: their objects are allocated
+// together.
+func structsEncoder(t reflect.Type) (encoder, error) {
+	shape, members, err := layoutOf(t)
+	return func(v reflect.Value) Value {
+		n := v.Len()
+		elems, objects := make([]Value, n), make([]Object, n)
+		width := len(shape.keys)
+		vals := make([]Value, n*width)
+		for i := range n {
+			of := vals[i*width : (i+1)*width : (i+1)*width]
+			fill(members, v.Index(i), of)
+			objects[i] = shape.object(of)
+			elems[i] = &objects[i]
+		}
+		return &Array{elems}
+	}, err
+}
+
+// layoutOf returns what the objects of a struct have in common, and how its fields
+// become their values.
+func layoutOf(t reflect.Type) (*Shape, []field, error) {
 	var names []string
 	members, err := membersOf(t, &names)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if n := len(slices.Compact(slices.Sorted(slices.Values(names)))); n != len(names) {
-		return nil, fmt.Errorf("%s has two fields of one name", t)
+		return nil, nil, fmt.Errorf("%s has two fields of one name", t)
 	}
 	shape, places := NewShape(names)
 	settle(members, places)
-	return func(v reflect.Value) Value {
-		vals := make([]Value, len(names))
-		fill(members, v, vals)
-		return shape.Object(vals)
-	}, nil
+	return shape, members, nil
 }
 
 // membersOf lists the fields with a tag; place is the number of the name for now.

@@ -147,7 +147,12 @@ func NewShape(names []string) (*Shape, []int) {
 // Object makes an object of the shape with its values, in the order of the
 // sorted keys, which it keeps.
 func (s *Shape) Object(vals []Value) *Object {
-	return &Object{table: table{keys: s.keys, sorted: true}, vals: vals, shape: s}
+	o := s.object(vals)
+	return &o
+}
+
+func (s *Shape) object(vals []Value) Object {
+	return Object{table: table{keys: s.keys, sorted: true}, vals: vals, shape: s}
 }
 
 // Get returns the value under a key, nil when there is none.
