@@ -36,6 +36,7 @@ type replay struct {
 	limit   uint64               // seq of the last event to apply; 0: all
 	live    map[uint32][]leaf
 	ops     []op
+	filled  []byte // memory for texts
 
 	known  map[uint32]*shape // those that many blocks have, as far as they were needed
 	unpack changes

@@ -116,6 +116,7 @@ type scan struct {
 	objects map[uint32]*Object // those that come again
 	last    []uint32           // by object id: the last of the blocks that are read with changes of it
 	ranks   *ranking
+	change  Change // that is delivered
 }
 
 // touched are the blocks in which something changes that is selected. It notes
@@ -227,13 +228,14 @@ func (s *scan) deliver(rec *record) error {
 			changed |= s.topics[o.path]
 		}
 	}
-	return s.visit(&Change{
+	s.change = Change{
 		Topics: changed,
 		Seq:    rec.seq, Time: time.Duration(rec.time), NotBefore: time.Duration(rec.notBefore),
 		Wall:   s.run.Start.Add(time.Duration(rec.time + rec.wall)),
 		Source: rec.source, Type: rec.typ, Object: s.object(rec), Inferred: rec.inferred,
 		State: State{ranks: s.ranks, node: root, leaves: rec.leaves},
-	})
+	}
+	return s.visit(&s.change)
 }
 
 // mask marks the paths that a selection reads, by path id. The root of a

@@ -52,7 +52,7 @@ func (p *replay) fill(t template, object uint32, refs *cursor) (string, error) {
 		return t.text[1:], nil
 	}
 	o := p.objects.object(object)
-	filled := make([]byte, 0, len(t.text)+64)
+	filled := p.filled[:0]
 	for i := range len(t.text) {
 		switch c := t.text[i]; c {
 		case markUID:
@@ -74,6 +74,7 @@ func (p *replay) fill(t template, object uint32, refs *cursor) (string, error) {
 			return "", fmt.Errorf("%w: a text is longer than %d bytes", ErrFormat, maxData)
 		}
 	}
+	p.filled = filled
 	return string(filled), nil
 }
 
