@@ -21,25 +21,34 @@ type State struct {
 
 // At returns the part below path; whether there is anything, Exists tells.
 func (s State) At(path ...string) State {
-	for _, key := range path {
-		if len(s.leaves) == 0 {
+	if len(s.leaves) == 0 || len(path) == 0 {
+		return s
+	}
+	at := s.node
+	for i, key := range path {
+		next, ok := s.ranks.under(at, key)
+		switch {
+		case isDigit(key): // a key or an index, whatever there is
+			return s.below(at).element(key, next, ok).At(path[i+1:]...)
+		case !ok:
 			return State{}
 		}
-		s = s.child(key)
+		at = next
 	}
-	return s
+	return s.below(at)
 }
 
-func (s State) child(key string) State {
-	if at, ok := s.ranks.under(s.node, key); ok {
+func isDigit(key string) bool { return key != "" && '0' <= key[0] && key[0] <= '9' }
+
+// element returns the part below a key, which has this rank if it is known, or below
+// the index that it stands for.
+func (s State) element(key string, at uint32, known bool) State {
+	if known {
 		if below := s.below(at); len(below.leaves) > 0 {
 			return below
 		}
 	}
-	if key == "" || key[0] < '0' || key[0] > '9' {
-		return State{}
-	}
-	if i, err := strconv.ParseUint(key, 10, 31); err == nil {
+	if i, err := strconv.ParseUint(key, 10, 31); err == nil && s.ranks != nil {
 		if at, ok := s.ranks.element(s.node, int32(i)); ok {
 			return s.below(at)
 		}
@@ -49,6 +58,9 @@ func (s State) child(key string) State {
 
 func (s State) below(at uint32) State {
 	lo := seek(s.leaves, 0, at)
+	if lo == len(s.leaves) {
+		return State{}
+	}
 	hi := seek(s.leaves, lo, s.ranks.end[at])
 	return State{ranks: s.ranks, node: at, leaves: s.leaves[lo:hi]}
 }
