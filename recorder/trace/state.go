@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"iter"
 	"slices"
-	"sort"
 	"strconv"
 	"strings"
 	"time"
@@ -126,8 +125,7 @@ func (s State) Each() iter.Seq2[string, State] {
 			for s.ranks.parent[at] != s.node {
 				at = s.ranks.parent[at]
 			}
-			end := s.ranks.end[at]
-			n := sort.Search(len(rest), func(i int) bool { return rest[i].path >= end })
+			n := seek(rest, 0, s.ranks.end[at])
 			key := s.ranks.step[at].key
 			if i := s.ranks.step[at].index; i >= 0 {
 				key = strconv.Itoa(int(i))

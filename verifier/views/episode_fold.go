@@ -320,8 +320,8 @@ func (s *episodeFold) observePod(p *pod, c *trace.Change) {
 	if d.shape == "" {
 		d.image, d.shape = shapeOf(c.State)
 	}
-	text := c.State.At("status", "phase").String()
-	if conditionIs(c.State, conditionReady, "True") {
+	text := p.last.phase
+	if p.isReady() {
 		text += ", ready"
 	}
 	if p.node != "" {

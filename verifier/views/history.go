@@ -554,7 +554,7 @@ func (h *history) updatePod(p *pod, c *trace.Change) {
 	}
 	p.observe(m, c.State)
 	p.node = c.State.At("spec", "nodeName").String()
-	ready := conditionIs(c.State, "Ready", "True")
+	ready := p.isReady()
 	if ready && p.ready.isZero() {
 		p.ready = m
 	}

@@ -29,20 +29,31 @@ type podPoint struct {
 // observe folds one version of the pod that is not its deletion.
 func (p *pod) observe(m moment, s trace.State) {
 	now := podState{
-		running:     s.At("status", "phase").String() == "Running",
-		ready:       conditionIs(s, conditionReady, "True"),
-		unscheduled: conditionIs(s, "PodScheduled", "False"),
-		primary:     s.At("metadata", "labels", labelInstanceRole).String() == "primary",
-		leaving:     !p.left.isZero(),
+		running: s.At("status", "phase").String() == "Running",
+		primary: s.At("metadata", "labels", labelInstanceRole).String() == "primary",
+		leaving: !p.left.isZero(),
+	}
+	for _, condition := range s.At("status", "conditions").Each() {
+		status := condition.At("status").String()
+		switch condition.At("type").String() {
+		case conditionReady:
+			now.ready = status == "True"
+		case "PodScheduled":
+			now.unscheduled = status == "False"
+		case "DisruptionTarget":
+			p.evicted = p.evicted || status == "True"
+		}
 	}
 	if p.scheduled.isZero() && s.At("spec", "nodeName").String() != "" {
 		p.scheduled = m
 	}
-	p.evicted = p.evicted || conditionIs(s, "DisruptionTarget", "True")
 	if n := len(p.points); n == 0 || p.points[n-1].podState != now {
 		p.points = append(p.points, podPoint{m, now})
 	}
 }
+
+// isReady reports whether the last version of the pod was ready.
+func (p *pod) isReady() bool { return len(p.points) > 0 && p.points[len(p.points)-1].ready }
 
 // wasReady reports whether the pod was ready just before it began to go, or is
 // ready at m when it has not begun to go by then.

@@ -156,16 +156,23 @@ func (p *waitPod) observe(c *trace.Change) {
 		return
 	}
 	s := c.State
-	p.claims = nil
-	for _, v := range s.At("spec", "volumes").Each() {
-		if name := v.At("persistentVolumeClaim", "claimName").String(); name != "" {
-			p.claims = append(p.claims, name)
-		}
+	if len(p.points) == 0 { // a Pod keeps its volumes
+		p.claims = claimsOf(s)
 	}
 	next := waitPodStateOf(s)
 	if n := len(p.points); n == 0 || p.points[n-1].waitPodState != next {
 		p.points = append(p.points, waitPodPoint{m, next})
 	}
+}
+
+// claimsOf are the claims that a Pod mounts.
+func claimsOf(s trace.State) (names []string) {
+	for _, v := range s.At("spec", "volumes").Each() {
+		if name := v.At("persistentVolumeClaim", "claimName").String(); name != "" {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 func waitPodStateOf(s trace.State) waitPodState {
