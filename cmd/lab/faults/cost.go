@@ -271,7 +271,7 @@ func (s *stage) backlog(ctx context.Context, r *recorder, c *Costs) error {
 // trace takes processor time, which the recorder has to do without.
 func untilNextLook(has, of int, took time.Duration) time.Duration {
 	if has <= 0 {
-		return time.Second
+		return 200 * time.Millisecond
 	}
 	left := time.Duration(float64(took) * float64(of-has) / float64(has))
 	return min(max(left/2, 50*time.Millisecond), time.Second)
