@@ -79,17 +79,23 @@ _silent := {i |
 	not _told(input.spans[i])
 }
 
-# Where a silence may begin or end: at each fact, and where spans are not silent.
+# Where a silence may begin or end: where spans begin or cease to be silent, and at
+# each fact between.
 _edges := {[span.seq, span.ns, span.not_before_ns, i] |
-	some i, span in input.spans
-	_breaks(i)
+	some i in ((_silent - _after) | (_after - _silent))
+	span := input.spans[i]
 }
 
-_breaks(i) if not i in _silent
+# The spans behind the silent ones.
+_after := {next |
+	some i in _silent
+	next := i + 1
+}
 
-_breaks(i) if not (i - 1) in _silent
-
-_marks := sort(_edges | {[fact.seq, fact.ns, fact.not_before_ns, fact.span] | some fact in input.facts})
+_marks := sort(_edges | {[fact.seq, fact.ns, fact.not_before_ns, fact.span] |
+	some fact in input.facts
+	fact.span in _silent
+})
 
 _silences := [silence |
 	ends := array.concat(_marks, [[input.until_seq, input.until_ns, input.until_ns]])
