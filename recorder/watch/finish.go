@@ -186,7 +186,9 @@ func (s *Stream) follow(ctx context.Context, w *events, rv string) (done bool, e
 			if newer(o.ResourceVersion, rv) {
 				return true, nil
 			}
-			if err := s.apply(event.Type, o); err != nil {
+			if err := s.apply(event.Type, o); ctx.Err() != nil {
+				return false, nil
+			} else if err != nil {
 				return false, err
 			}
 			if o.ResourceVersion == rv {

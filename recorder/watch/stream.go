@@ -264,14 +264,17 @@ func (s *Stream) selects(ctx context.Context, o *object) bool {
 	return !s.target.Scoped || o.Namespace == s.target.OperatorNamespace || s.hub.Scope.Has(ctx, o.Namespace)
 }
 
-// passOver reports whether an object is of a namespace that is not recorded: all
-// that it says then is how far the stream has come.
+// passOver reports whether an object is not to be recorded: one of a namespace that
+// is not says only how far the stream has come. When ctx has ended, nothing is taken
+// any more: the reflector would go on with the events behind one whose namespace
+// could not be asked about, and the stream seem to have come past it.
 func (s *Stream) passOver(o *object) (elsewhere bool, err error) {
-	if s.selects(s.ctx, o) {
-		return false, nil
-	}
+	selected := s.selects(s.ctx, o)
 	if err := s.ctx.Err(); err != nil {
 		return true, err
+	}
+	if selected {
+		return false, nil
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -575,6 +578,9 @@ func (s *Stream) deleted(o *object) error {
 func (s *store) Bookmark(rv string) error { return s.bookmark(rv) }
 
 func (s *Stream) bookmark(rv string) error {
+	if err := s.ctx.Err(); err != nil {
+		return err
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.current(rv, s.hub.Now())
