@@ -193,8 +193,8 @@ func (b *bench) weighVerdict(trace string) error {
 	return err
 }
 
-// onStorage are policies that read the view storage.
-var onStorage = []string{"policy-bounds", "replica-consistency", "idempotency", "status-coherence"}
+// onStorage are policies that read the view storage, the first one all of it.
+var onStorage = []string{"idempotency", "policy-bounds", "replica-consistency", "status-coherence"}
 
 // measureMore measures what one more policy of a view costs.
 func (b *bench) measureMore() error {

@@ -32,8 +32,9 @@ and conftest take a history as one document and need about 20 times its size in 
 whole objects of short histories only. Nobody is given more whole objects than 100k events, which are
 half a gigabyte of JSON.
 
-The verifier's figures contain that it loads and compiles its policies, says what it could not decide,
-and explains what it finds; with *all policies* it judges some sixty of them by ten views. The generated
+The verifier's figures contain that it loads its policies (the first round compiles them, too), says what it
+could not decide, and explains what it finds; with *all policies* it judges some sixty of them by ten views.
+opa, conftest and the jqs compile each time, which takes them milliseconds. The generated
 histories repeat and interleave the recordings over many clusters, four at a time (package
 [history](performance/history/doc.go)).
 `
