@@ -23,8 +23,8 @@ import (
 
 // Compiling a set takes longer than judging a short trace with it. What was
 // compiled of a set without problems is kept in a file, named after the files of the
-// set, its parameters and the very program that compiled them. It is read by nobody else, and
-// whatever is wrong with it, the set is compiled again.
+// set, its parameters and the very program that compiled them. It is read by nobody
+// else, and whatever is wrong with it, the set is compiled again.
 
 // kept is a set as the cache keeps it.
 type kept struct {

@@ -730,7 +730,6 @@ func read(t testing.TB, file string) string {
 	return string(text)
 }
 
-// copyOf reads a directory into memory, so that a test may change it.
 func TestWhatAPolicyReadsIsKnownWhereItSaysSo(t *testing.T) {
 	const bounds = "demo/bounds/bounds.rego"
 	for _, test := range []struct {
@@ -758,6 +757,7 @@ func TestWhatAPolicyReadsIsKnownWhereItSaysSo(t *testing.T) {
 	}
 }
 
+// copyOf reads a directory into memory, so that a test may change it.
 func copyOf(t testing.TB, dir string) fstest.MapFS {
 	t.Helper()
 	files := fstest.MapFS{}

@@ -115,9 +115,8 @@ func Follow(r *trace.Reader, want Want, listener Listener) (*Projection, error) 
 			return nil, fmt.Errorf("there is no view %q (there are: %s)", view, strings.Join(Names(), ", "))
 		}
 	}
-	p := &Projection{
-		history: newHistory(r, needsOf(want)), want: views, partly: needsOf(want) != needsOf(All(views)),
-	}
+	needs := needsOf(want)
+	p := &Projection{history: newHistory(r, needs), want: views, partly: needs != needsOf(All(views))}
 	if p.partly {
 		p.history.unread = unreadOf(want["storage"])
 	}
